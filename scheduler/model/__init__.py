@@ -1,0 +1,1 @@
+"""The nouns, their invariants and the moves they may make. Standard library only, no clock, no I/O."""

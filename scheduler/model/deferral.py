@@ -1,0 +1,60 @@
+"""Why a replica waits: an enum with numbers, never only a string."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scheduler.model.ids import Revision
+
+
+class DeferralReason(StrEnum):
+    NOT_PLANNED_YET = "not_planned_yet"
+    FITS_NO_POOL = "fits_no_pool"
+    POOL_NOT_READY = "pool_not_ready"
+    NOT_WORTH_THE_PRICE = "not_worth_the_price"
+    NO_CAPACITY = "no_capacity"
+    OUTBID = "outbid"
+    BACKING_OFF = "backing_off"
+    AVAILABILITY_DOUBTED = "availability_doubted"
+
+
+class PoolVerdict(StrEnum):
+    """What one pool says to a waiting replica; the first that holds, in this order."""
+
+    OTHER_ACCELERATOR = "other_accelerator"
+    EXCLUDED_BY_CONSTRAINTS = "excluded_by_constraints"
+    TOO_BIG = "too_big"
+    CORDONED = "cordoned"
+    NO_LAUNCHER = "no_launcher"
+    NOT_WORTH_THE_PRICE = "not_worth_the_price"
+    FULL = "full"
+    AVAILABILITY_DOUBTED = "availability_doubted"
+    OUTBID = "outbid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferral:
+    """Why a replica waits, with the numbers of the cycle that gave the reason.
+
+    Attributes:
+        verdicts: pools per verdict, in the order of the enum; every pool of the fleet is in one.
+        accelerators_needed: of the smallest alternative.
+        accelerators_free_max: most accelerators free in one pool that could hold it when empty.
+        cheapest_cost_usd_micros_per_useful_hour: price over speed, least over pools that could hold it.
+    """
+
+    reason: DeferralReason
+    verdicts: tuple[tuple[PoolVerdict, int], ...] = ()
+    accelerators_needed: int = 0
+    accelerators_free_max: int = 0
+    cheapest_cost_usd_micros_per_useful_hour: int | None = None
+    worth_usd_micros_per_useful_hour: int = 0
+    not_before_ms: int | None = None
+    planned_revision: Revision = Revision(0)
+
+    def is_same_reason(self, other: "Deferral | None") -> bool:
+        """Whether nothing but the numbers of fill level and revision differs."""
+        return other is not None and (self.reason, self.verdicts, self.not_before_ms) == (
+            other.reason,
+            other.verdicts,
+            other.not_before_ms,
+        )

@@ -1,0 +1,49 @@
+"""A replica: the unit of placement, one gang of a job."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scheduler.model.deferral import Deferral
+from scheduler.model.ids import JobId, ReplicaId, RunId
+from scheduler.model.run import EndReason
+
+
+class ReplicaState(StrEnum):
+    WAITING = "waiting"
+    PLACED = "placed"
+    RUNNING = "running"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One gang of a job.
+
+    Attributes:
+        live_run: set in the same transaction that makes the run, cleared in the one that ends it.
+        last_run: the newest run, live or ended.
+        run_number, run_token: of the newest run; 0 before the first.
+        failures: ends in a row that call for a longer back-off, since the last time it ran.
+        not_before_ms: it is not placed again before then.
+        outcome: how its last run ended, once DONE.
+    """
+
+    id: ReplicaId
+    job_id: JobId
+    index: int
+    state: ReplicaState = ReplicaState.WAITING
+    live_run: RunId | None = None
+    last_run: RunId | None = None
+    run_number: int = 0
+    run_token: int = 0
+    user_errors: int = 0
+    failures: int = 0
+    waiting_since_ms: int
+    not_before_ms: int = 0
+    deferral: Deferral | None = None
+    outcome: EndReason | None = None
+
+    def __post_init__(self) -> None:
+        placed = self.state in (ReplicaState.PLACED, ReplicaState.RUNNING)
+        assert placed == (self.live_run is not None), self
+        assert (self.state is ReplicaState.DONE) == (self.outcome is not None), self
