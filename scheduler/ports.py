@@ -1,6 +1,6 @@
 """The seams: what the actors need from the outside world."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from scheduler.model.ids import History, Revision
@@ -57,7 +57,9 @@ class Leadership(Protocol):
     async def acquire(self, holder: str, *, duration_ms: int) -> Fence | None:
         """Take or renew the leader lease; None while another holds it.
 
-        A fence stays the same while the holder renews in time, and is new after any gap.
+        A fence stays the same while the holder renews in time, and is new after any gap. The leader
+        also vouches for the store as it is: a restarted store refuses writes until then, and its history
+        is kept only where nothing acknowledged can be missing.
         """
 
     async def release(self, fence: Fence) -> None:
@@ -76,7 +78,7 @@ class Planner(Protocol):
     async def observe(self, commits: Sequence[Commit]) -> None:
         """Bring the copy up to date; called in order and without a gap."""
 
-    def plan(self, *, now_ms: int, limits: WorkLimits) -> AsyncIterator[Plan]:
+    def plan(self, *, now_ms: int, limits: WorkLimits) -> AsyncGenerator[Plan, None]:
         """The floor first, then the improved plan, for the copy as it is at the call.
 
         Raises:

@@ -1,1 +1,1 @@
-"""To be written."""
+"""The gRPC edge: decode, call, encode. Decides nothing."""

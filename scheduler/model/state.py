@@ -27,6 +27,7 @@ class State:
         self.revision = revision
         self._records: dict[Kind, dict[str, Record]] = {k: {} for k in Kind if k not in UNMIRRORED}
         self._live_runs: dict[PoolId, dict[RunId, Run]] = {}
+        self._unfinished: dict[JobId, Job] = {}
 
     def apply(self, commit: Commit) -> None:
         for record in commit.records:
@@ -44,6 +45,14 @@ class State:
         self._records[key.kind][key.id] = record
         if isinstance(record.entity, Run):
             self._index_run(record.entity)
+        elif isinstance(record.entity, Job):
+            self._index_job(record.entity)
+
+    def _index_job(self, job: Job) -> None:
+        if job.is_finished:
+            self._unfinished.pop(job.id, None)
+        else:
+            self._unfinished[job.id] = job
 
     def _index_run(self, run: Run) -> None:
         live = self._live_runs.setdefault(run.pool_id, {})
@@ -59,6 +68,8 @@ class State:
         del self._records[key.kind][key.id]
         if isinstance(held.entity, Run):
             self._live_runs.get(held.entity.pool_id, {}).pop(held.entity.id, None)
+        elif isinstance(held.entity, Job):
+            self._unfinished.pop(held.entity.id, None)
 
     def record(self, key: Key) -> Record | None:
         return self._records[key.kind].get(key.id)
@@ -76,6 +87,15 @@ class State:
 
     def job(self, job_id: JobId) -> Job | None:
         return self._entity(Job, Kind.JOB, job_id)
+
+    def unfinished_jobs(self) -> list[Job]:
+        """Jobs that are not finished, by id."""
+        return [self._unfinished[job_id] for job_id in sorted(self._unfinished)]
+
+    def finished_jobs(self) -> list[Job]:
+        """Finished jobs that are still kept, by id."""
+        ids = (JobId(i) for i in self.ids(Kind.JOB) if i not in self._unfinished)
+        return [job for job in map(self.job, ids) if job is not None]
 
     def replica(self, replica_id: ReplicaId) -> Replica | None:
         return self._entity(Replica, Kind.REPLICA, replica_id)

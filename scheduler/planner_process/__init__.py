@@ -1,1 +1,1 @@
-"""To be written."""
+"""The planner behind its port: in a process of its own, or in this one."""

@@ -1,1 +1,1 @@
-"""To be written."""
+"""What callers may ask: jobs, fleet, launchers, watches. Checks, writes intent, reads the mirror."""

@@ -1,1 +1,1 @@
-"""To be written."""
+"""What operators see: every metric series, the log format, health over HTTP."""

@@ -1,0 +1,161 @@
+"""placewright: submit jobs, wait for them, watch them; see the pools.
+
+    from placewright import Client, Job
+
+    with Client() as client:
+        job = client.submit(Job(name="pretrain", accelerators="h100:64", command=["train"])).wait()
+
+Names are imported when they are first used, so that `placewright --help` does not wait for gRPC.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from placewright.version import __version__
+
+if TYPE_CHECKING:
+    from placewright.async_client import AsyncClient, AsyncJobHandle
+    from placewright.client import Client, JobHandle
+    from placewright.errors import (
+        Aborted,
+        AlreadyExists,
+        CursorTooOld,
+        DeadlineExceeded,
+        FailedPrecondition,
+        FieldViolation,
+        Internal,
+        InvalidRequest,
+        NotFound,
+        OutOfRange,
+        PermissionDenied,
+        PlacewrightError,
+        RequestIdReused,
+        ResourceExhausted,
+        Unauthenticated,
+        Unavailable,
+    )
+    from placewright.job import Alternative, Job
+    from placewright.pools import Cordon, NodeGroup, PoolSpec, PoolStatus, PoolUsage, PoolView, SliceGroup
+    from placewright.settings import Tls
+    from placewright.strings import Location
+    from placewright.views import (
+        Deferral,
+        JobEvent,
+        JobSpec,
+        JobView,
+        NodeShare,
+        Placement,
+        PoolAssignment,
+        Replica,
+        ReplicaCounts,
+        Run,
+    )
+    from placewright.words import (
+        DeferralReason,
+        EndReason,
+        HealthStatus,
+        JobKind,
+        JobPhase,
+        Market,
+        PoolVerdict,
+        ReplicaState,
+        RunState,
+        WaitFor,
+        WatchEventKind,
+    )
+
+__all__ = [
+    "__version__",
+    # clients
+    "Client",
+    "JobHandle",
+    "AsyncClient",
+    "AsyncJobHandle",
+    "Tls",
+    # what is asked for
+    "Job",
+    "Alternative",
+    "Location",
+    "PoolSpec",
+    "NodeGroup",
+    "SliceGroup",
+    # what is given
+    "JobView",
+    "JobSpec",
+    "JobEvent",
+    "Replica",
+    "ReplicaCounts",
+    "Run",
+    "Placement",
+    "PoolAssignment",
+    "NodeShare",
+    "Deferral",
+    "PoolView",
+    "PoolStatus",
+    "PoolUsage",
+    "Cordon",
+    # words
+    "JobKind",
+    "JobPhase",
+    "ReplicaState",
+    "RunState",
+    "EndReason",
+    "DeferralReason",
+    "PoolVerdict",
+    "Market",
+    "WaitFor",
+    "WatchEventKind",
+    "HealthStatus",
+    # errors
+    "PlacewrightError",
+    "InvalidRequest",
+    "NotFound",
+    "AlreadyExists",
+    "RequestIdReused",
+    "FailedPrecondition",
+    "PermissionDenied",
+    "Unauthenticated",
+    "ResourceExhausted",
+    "Aborted",
+    "OutOfRange",
+    "CursorTooOld",
+    "Unavailable",
+    "DeadlineExceeded",
+    "Internal",
+    "FieldViolation",
+]
+
+_MODULES = {
+    "async_client": ("AsyncClient", "AsyncJobHandle"),
+    "client": ("Client", "JobHandle"),
+    "settings": ("Tls",),
+    "job": ("Job", "Alternative"),
+    "strings": ("Location",),
+    "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),
+    "views": (
+        "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run", "Placement", "PoolAssignment",
+        "NodeShare", "Deferral",
+    ),
+    "words": (
+        "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",
+        "Market", "WaitFor", "WatchEventKind", "HealthStatus",
+    ),
+    "errors": (
+        "PlacewrightError", "InvalidRequest", "NotFound", "AlreadyExists", "RequestIdReused",
+        "FailedPrecondition", "PermissionDenied", "Unauthenticated", "ResourceExhausted", "Aborted",
+        "OutOfRange", "CursorTooOld", "Unavailable", "DeadlineExceeded", "Internal", "FieldViolation",
+    ),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The command line: `placewright`. Data goes to stdout, everything else to stderr."""

@@ -1,0 +1,173 @@
+"""Jobs and pools as people read them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+
+from placewright.cli.output import print_table
+from placewright.explain import size_text, usd, verdict_lines
+from placewright.pools import PoolView
+from placewright.strings import duration_text
+from placewright.views import JobView, Replica, Run
+
+JOB_COLUMNS = ("JOB", "NAME", "QUEUE", "CLASS", "PHASE", "REPLICAS", "WHERE", "$/H", "WAITING-WHY", "AGE")
+POOL_COLUMNS = ("POOL", "ACCELERATOR", "WHERE", "MARKET", "USED", "FREE", "RUNS", "$/ACC-H", "STATE")
+
+
+def print_jobs(jobs: Sequence[JobView]) -> None:
+    now = datetime.now(timezone.utc)
+    print_table(JOB_COLUMNS, (job_row(job, now) for job in jobs))
+
+
+def print_pools(pools: Sequence[PoolView]) -> None:
+    print_table(POOL_COLUMNS, (pool_row(pool) for pool in pools))
+
+
+def print_job(job: JobView) -> None:
+    """All there is to say about a job."""
+    for line in job_lines(job, datetime.now(timezone.utc)):
+        print(line)
+
+
+def job_row(job: JobView, now: datetime) -> tuple[str, ...]:
+    money = job.charged_usd_micros_per_hour
+    return (
+        job.job_id,
+        job.name,
+        job.spec.queue,
+        job.spec.priority_class or "-",
+        str(job.phase),
+        f"{job.counts.running}/{job.desired_replicas}",
+        where(job),
+        usd(money) if money else "-",
+        why(job),
+        age(job.submitted_at, now),
+    )
+
+
+def progress_line(job: JobView) -> str:
+    """A job in one line, for progress and watches."""
+    reason = why(job)
+    parts = [str(job.phase), f"{job.counts.running}/{job.desired_replicas} running"]
+    parts += [f"on {where(job)}"] if job.live_placements else []
+    parts += [f"waits: {reason}"] if reason != "-" else []
+    return f"{job.job_id} {job.name}: {', '.join(parts)}"
+
+
+def where(job: JobView) -> str:
+    """The pools of its live runs, with their number where there are more than one."""
+    pools = Counter(placement.pool_id for placement in job.live_placements)
+    return ", ".join(f"{pool} x{runs}" if runs > 1 else pool for pool, runs in sorted(pools.items())) or "-"
+
+
+def why(job: JobView) -> str:
+    """Why its first waiting replica waits."""
+    if not job.deferrals:
+        return "-"
+    more = f" (and {len(job.deferrals) - 1} more)" if len(job.deferrals) > 1 else ""
+    return f"{job.deferrals[0]}{more}"
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """How long ago, in one unit."""
+    if since is None:
+        return "-"
+    seconds = max(0, int((now - since).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def pool_row(pool: PoolView) -> tuple[str, ...]:
+    usage = pool.usage
+    free = usage.accelerators - usage.accelerators_used
+    believed = usage.accelerators_believed_free
+    return (
+        pool.pool_id,
+        pool.spec.accelerator,
+        pool.location,
+        str(pool.spec.market),
+        f"{usage.accelerators_used}/{usage.accelerators}",
+        str(free) if believed is None else f"~{believed}",
+        str(usage.runs),
+        usd(pool.spec.price_usd_micros_per_accelerator_hour),
+        pool_state(pool),
+    )
+
+
+def pool_state(pool: PoolView) -> str:
+    if pool.deleting:
+        return "deleting"
+    if pool.cordon is not None:
+        return "cordoned"
+    return "ready" if pool.status.ready else "no launcher"
+
+
+def job_lines(job: JobView, now: datetime) -> Iterator[str]:
+    spec = job.spec
+    yield f"job       {job.job_id}"
+    yield f"name      {job.name}"
+    yield f"queue     {spec.queue}, class {spec.priority_class or '-'}, submitted by {job.submitter or '?'}"
+    yield f"phase     {job.phase}, {age(job.submitted_at, now)} old"
+    counts = job.counts
+    yield (
+        f"replicas  {job.desired_replicas} wanted: {counts.waiting} waiting, {counts.placed} placed,"
+        f" {counts.running} running, {counts.done} done"
+    )
+    yield f"kind      {spec.kind}, any of: {', '.join(str(alternative) for alternative in spec.alternatives)}"
+    yield from _limits(job)
+    if job.charged_usd_micros_per_hour:
+        yield f"charged   {usd(job.charged_usd_micros_per_hour)}/h"
+    for replica in job.replicas:
+        yield from _replica_lines(replica)
+    if not job.replicas and job.desired_replicas:
+        yield "(replicas are not shown)"
+
+
+def _limits(job: JobView) -> Iterator[str]:
+    spec = job.spec
+    places = {
+        "only in": spec.locations,
+        "not in": spec.denied_locations,
+        "only pools": spec.pools,
+        "not pools": spec.denied_pools,
+        "markets": spec.markets,
+        "residency": spec.residency,
+    }
+    said = [f"{name} {', '.join(str(item) for item in items)}" for name, items in places.items() if items]
+    if said:
+        yield f"where     {'; '.join(said)}"
+    times = {"estimated": spec.estimated_duration, "at most": spec.max_duration, "grace": spec.grace_period}
+    known = [f"{name} {duration_text(value)}" for name, value in times.items() if value is not None]
+    if known:
+        yield f"time      {', '.join(known)}"
+
+
+def _replica_lines(replica: Replica) -> Iterator[str]:
+    yield ""
+    yield f"replica {replica.index}: {replica.state}, {replica.runs} {'run' if replica.runs == 1 else 'runs'}"
+    if replica.deferral is not None:
+        yield f"  waits: {replica.deferral} ({replica.deferral.reason})"
+        for line in verdict_lines(replica.deferral):
+            yield f"    {line}"
+    if replica.run is not None:
+        yield from _run_lines(replica.run)
+
+
+def _run_lines(run: Run) -> Iterator[str]:
+    state = str(run.state) if run.end_reason is None else f"{run.state}: {run.end_reason}"
+    state += "" if run.stop_reason is None or run.end_reason is not None else f" ({run.stop_reason})"
+    state += "" if run.exit_code is None else f", exit code {run.exit_code}"
+    yield f"  run {run.run_number}: {state}{f' ({run.message})' if run.message else ''}"
+    if run.placement is None:
+        return
+    yield f"    {run.placement}"
+    placement = run.placement
+    nodes = [str(share.node) for assignment in placement.assignments for share in assignment.nodes]
+    if nodes:
+        shown = ", ".join(nodes[:16]) + (", ..." if len(nodes) > 16 else "")
+        kind = "slice" if placement.slice_topology else "nodes"
+        yield f"    {size_text(placement)}: {placement.tasks} tasks x {placement.devices_per_task}, {kind} {shown}"

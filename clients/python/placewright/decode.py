@@ -1,0 +1,208 @@
+"""Wire messages → views. Unknown enum values become UNKNOWN: a newer service is no error."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from placewright import views
+from placewright.job import Alternative
+from placewright.strings import Location, Size
+from placewright.v1 import job_pb2, job_service_pb2
+from placewright.words import (
+    DeferralReason,
+    EndReason,
+    JobKind,
+    JobPhase,
+    Market,
+    PoolVerdict,
+    ReplicaState,
+    RunState,
+    WatchEventKind,
+    Word,
+)
+
+W = TypeVar("W", bound=Word)
+PREFIXES = {
+    Market: "MARKET_",
+    JobPhase: "JOB_PHASE_",
+    ReplicaState: "REPLICA_STATE_",
+    RunState: "RUN_STATE_",
+    EndReason: "END_REASON_",
+    DeferralReason: "DEFERRAL_REASON_",
+    PoolVerdict: "POOL_VERDICT_",
+    WatchEventKind: "WATCH_EVENT_KIND_",
+}
+
+
+def job_view(job: job_pb2.Job) -> views.JobView:
+    return views.JobView(
+        job_id=job.job_id,
+        spec=_spec(job.spec),
+        phase=word(job_pb2.JobPhase, job.phase, JobPhase),
+        counts=views.ReplicaCounts(
+            waiting=job.counts.waiting,
+            placed=job.counts.placed,
+            running=job.counts.running,
+            done=job.counts.done,
+        ),
+        desired_replicas=job.desired_replicas,
+        spec_generation=job.spec_generation,
+        submitter=job.submitter,
+        submitted_at=moment(job.submitted_at),
+        cancel_requested_at=moment(job.cancel_requested_at),
+        finished_at=moment(job.finished_at),
+        etag=job.etag,
+        revision=job.revision,
+        replicas=tuple(_replica(replica) for replica in job.replicas),
+    )
+
+
+def run_view(run: job_pb2.Run) -> views.Run:
+    return views.Run(
+        run_id=run.run_id,
+        run_number=run.run_number,
+        state=word(job_pb2.RunState, run.state, RunState),
+        end_reason=_end_reason(run.end_reason),
+        stop_reason=_end_reason(run.stop_reason),
+        placement=_placement(run.placement) if run.HasField("placement") else None,
+        placed_at=moment(run.placed_at),
+        running_at=moment(run.running_at),
+        ended_at=moment(run.ended_at),
+        exit_code=run.exit_code if run.HasField("exit_code") else None,
+        message=run.message,
+    )
+
+
+def event_kind(number: int) -> WatchEventKind | None:
+    """The kind of a watch event; None for heartbeats and for what this client does not know."""
+    if number not in job_service_pb2.WatchEventKind.values():
+        return None
+    name = job_service_pb2.WatchEventKind.Name(number)
+    text = name.removeprefix(PREFIXES[WatchEventKind]).lower()
+    return WatchEventKind(text) if text in [kind.value for kind in WatchEventKind] else None
+
+
+def word(wire: EnumTypeWrapper, number: int, kind: type[W]) -> W:
+    """The word for a number of the wire's enum."""
+    name = wire.Name(number) if number in wire.values() else ""
+    text = name.removeprefix(PREFIXES[kind]).lower()
+    return kind(text if text in [member.value for member in kind] else "unknown")
+
+
+def moment(timestamp: Timestamp) -> datetime | None:
+    """The time in UTC, or None for an absent one."""
+    if timestamp.ByteSize() == 0:
+        return None
+    return timestamp.ToDatetime(tzinfo=timezone.utc)
+
+
+def duration(value: Duration) -> timedelta:
+    return value.ToTimedelta()
+
+
+def _spec(spec: job_pb2.JobSpec) -> views.JobSpec:
+    constraints = spec.constraints
+    return views.JobSpec(
+        name=spec.name,
+        queue=spec.queue,
+        priority_class=spec.priority_class,
+        kind=_kind(spec),
+        alternatives=tuple(_alternative(alternative) for alternative in spec.alternatives),
+        estimated_duration=(
+            duration(spec.training.estimated_duration)
+            if spec.training.HasField("estimated_duration")
+            else None
+        ),
+        max_duration=duration(spec.max_duration) if spec.HasField("max_duration") else None,
+        grace_period=duration(spec.grace_period) if spec.HasField("grace_period") else None,
+        user_error_retries=spec.user_error_retries,
+        locations=tuple(_location(location) for location in constraints.allowed_locations),
+        denied_locations=tuple(_location(location) for location in constraints.denied_locations),
+        pools=tuple(constraints.allowed_pools),
+        denied_pools=tuple(constraints.denied_pools),
+        markets=tuple(word(job_pb2.Market, market, Market) for market in constraints.markets),
+        residency=tuple(constraints.residency),
+    )
+
+
+def _kind(spec: job_pb2.JobSpec) -> JobKind:
+    kind = spec.WhichOneof("kind")
+    return JobKind(kind) if kind is not None else JobKind.UNKNOWN
+
+
+def _alternative(alternative: job_pb2.Alternative) -> Alternative:
+    size = Size(alternative.accelerator, count=alternative.count)
+    if alternative.WhichOneof("size") == "slice":
+        size = Size(alternative.accelerator, topology=alternative.slice.topology)
+    elif alternative.WhichOneof("size") == "gang" and alternative.gang.task_groups:
+        group = alternative.gang.task_groups[0]
+        size = Size(alternative.accelerator, gang=(group.tasks, group.devices_per_task))
+    speed = alternative.speed_permille if alternative.HasField("speed_permille") else None
+    return Alternative(str(size), speed_permille=speed)
+
+
+def _location(location: job_pb2.Location) -> Location:
+    return Location(location.provider, location.region, location.zone)
+
+
+def _replica(replica: job_pb2.Replica) -> views.Replica:
+    return views.Replica(
+        replica_id=replica.replica_id,
+        index=replica.index,
+        state=word(job_pb2.ReplicaState, replica.state, ReplicaState),
+        deferral=_deferral(replica.deferral) if replica.HasField("deferral") else None,
+        run=run_view(replica.run) if replica.HasField("run") else None,
+        runs=replica.runs,
+    )
+
+
+def _deferral(deferral: job_pb2.Deferral) -> views.Deferral:
+    cost = deferral.cheapest_cost_usd_micros_per_useful_hour
+    return views.Deferral(
+        reason=word(job_pb2.DeferralReason, deferral.reason, DeferralReason),
+        verdicts=tuple(
+            (word(job_pb2.PoolVerdict, count.verdict, PoolVerdict), count.pools)
+            for count in deferral.verdicts
+        ),
+        accelerators_needed=deferral.accelerators_needed,
+        accelerators_free_max=deferral.accelerators_free_max,
+        cheapest_cost_usd_micros_per_useful_hour=(
+            cost if deferral.HasField("cheapest_cost_usd_micros_per_useful_hour") else None
+        ),
+        worth_usd_micros_per_useful_hour=deferral.worth_usd_micros_per_useful_hour,
+        not_before=moment(deferral.not_before),
+        planned_revision=deferral.planned_revision,
+    )
+
+
+def _placement(placement: job_pb2.Placement) -> views.Placement:
+    return views.Placement(
+        assignments=tuple(_assignment(assignment) for assignment in placement.assignments),
+        alternative_index=placement.alternative_index,
+        accelerator=placement.accelerator,
+        slice_topology=placement.slice_topology,
+        tasks=placement.tasks,
+        devices_per_task=placement.devices_per_task,
+        market=word(job_pb2.Market, placement.market, Market),
+        charged_usd_micros_per_hour=placement.charged_usd_micros_per_hour,
+        term_usd_micros_per_hour=placement.term_usd_micros_per_hour,
+        runner_up_pool_id=placement.runner_up_pool_id,
+        runner_up_term_usd_micros_per_hour=placement.runner_up_term_usd_micros_per_hour,
+    )
+
+
+def _assignment(assignment: job_pb2.PoolAssignment) -> views.PoolAssignment:
+    return views.PoolAssignment(
+        pool_id=assignment.pool_id,
+        accelerators=assignment.accelerators,
+        nodes=tuple(views.NodeShare(node=share.node, tasks=share.tasks) for share in assignment.nodes),
+    )
+
+
+def _end_reason(number: int) -> EndReason | None:
+    return None if number == 0 else word(job_pb2.EndReason, number, EndReason)

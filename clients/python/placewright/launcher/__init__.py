@@ -1,0 +1,1 @@
+"""The launcher runtime, and the launchers that come with the client."""

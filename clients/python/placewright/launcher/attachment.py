@@ -1,0 +1,195 @@
+"""The Attach stream: both sides say all they know, then what changes."""
+
+import asyncio
+
+import grpc
+import grpc.aio
+
+from placewright.launcher.calls import AttachCall, LauncherCalls
+from placewright.launcher.keeper import Keeper
+from placewright.launcher.lease import Lease, now_ns
+from placewright.launcher.log import log
+from placewright.launcher.reporter import Reporter
+from placewright.launcher.session import Session, SessionSlot
+from placewright.launcher.tuning import Backoff, Tuning
+from placewright.v1 import launcher_service_pb2 as pb
+from placewright.version import __version__
+
+VERSION = f"placewright-python/{__version__}"
+ACK_EVERY = 100  # messages, within the full state
+STABLE_S = 10.0  # after a session that lasted this long the next one is opened at once
+
+
+class StreamEnded(Exception):
+    """The service closed the stream, fell silent, or said something out of order."""
+
+
+class Stream:
+    """One Attach call, with the sequence numbers of both sides."""
+
+    def __init__(self, call: AttachCall, *, silence_s_max: float) -> None:
+        self._call = call
+        self._silence_s_max = silence_s_max
+        self._sent = 0
+        self._received = 0
+
+    async def read(self) -> pb.AttachResponse:
+        """The next message.
+
+        Raises:
+            StreamEnded: there is none.
+        """
+        try:
+            message = await asyncio.wait_for(self._call.read(), self._silence_s_max)
+        except asyncio.TimeoutError:
+            raise StreamEnded(f"silent for {self._silence_s_max} s") from None
+        if not isinstance(message, pb.AttachResponse):
+            raise StreamEnded("closed by the service")
+        self._received = message.sequence
+        return message
+
+    async def send(self, message: pb.AttachRequest) -> None:
+        """Number and send a message."""
+        self._sent += 1
+        message.sequence = self._sent
+        try:
+            await self._call.write(message)
+        except asyncio.InvalidStateError:
+            raise StreamEnded("ended while writing") from None
+
+    async def acknowledge(self) -> None:
+        """Confirm everything received so far."""
+        await self.send(pb.AttachRequest(ack=pb.Ack(sequence=self._received)))
+
+    def cancel(self) -> None:
+        self._call.cancel()
+
+
+class Attachment:
+    """Keeps one session open, and opens the next when it ends."""
+
+    def __init__(
+        self,
+        calls: LauncherCalls,
+        slot: SessionSlot,
+        *,
+        lease: Lease,
+        keeper: Keeper,
+        reporter: Reporter,
+        tuning: Tuning,
+    ) -> None:
+        self._calls = calls
+        self._slot = slot
+        self._lease = lease
+        self._keeper = keeper
+        self._reporter = reporter
+        self._tuning = tuning
+
+    async def attach_forever(self) -> None:
+        """Open one session after the other."""
+        backoff = Backoff(self._tuning)
+        loop = asyncio.get_running_loop()
+        while True:
+            started_at_s = loop.time()
+            try:
+                await self._attach()
+            except grpc.aio.AioRpcError as error:
+                log.warning("stream_failed code=%s details=%r", error.code().name, error.details())
+            except StreamEnded as error:
+                log.warning("stream_ended reason=%r", str(error))
+            if loop.time() - started_at_s > STABLE_S:
+                backoff.reset()
+            await asyncio.sleep(backoff.next_s())
+
+    async def _attach(self) -> None:
+        """One session from its hello to its end."""
+        stream = Stream(self._calls.attach(), silence_s_max=self._tuning.stream_silence_s_max)
+        try:
+            session = await self._open(stream)
+            try:
+                await self._follow_until_over(stream, session)
+            finally:
+                await session.end()
+        finally:
+            stream.cancel()
+
+    async def _open(self, stream: Stream) -> Session:
+        sent_at_ns = now_ns()
+        hello = pb.LauncherHello(launcher_id=self._calls.launcher_id, version=VERSION)
+        await stream.send(pb.AttachRequest(hello=hello))
+        message = await stream.read()
+        if not message.HasField("session_opened"):
+            raise StreamEnded(f"expected session_opened first, got {message.WhichOneof('message')}")
+        opened = message.session_opened
+        session = Session(opened.session)
+        self._lease.renew(sent_at_ns=sent_at_ns, duration_ns=opened.lease_duration.ToNanoseconds())
+        self._slot.put(session)
+        log.info("session_opened session=%d history=%s", opened.session, opened.history)
+        return session
+
+    async def _follow_until_over(self, stream: Stream, session: Session) -> None:
+        follow = asyncio.ensure_future(self._follow(stream, session))
+        over = asyncio.ensure_future(session.is_over.wait())
+        try:
+            await asyncio.wait((follow, over), return_when=asyncio.FIRST_COMPLETED)
+            if follow.done():
+                follow.result()
+        finally:
+            follow.cancel()
+            over.cancel()
+            await asyncio.gather(follow, over, return_exceptions=True)
+
+    async def _follow(self, stream: Stream, session: Session) -> None:
+        await self._receive_state(stream, session)
+        await self._send_state(stream)
+        session.is_synchronised.set()
+        self._reporter.add_unconfirmed()
+        while True:
+            message = await stream.read()
+            if await self._take(stream, session, message):
+                await stream.acknowledge()
+
+    async def _receive_state(self, stream: Stream, session: Session) -> None:
+        """Take over the service's full state."""
+        pools = {}
+        desired_runs = []
+        while True:
+            message = await stream.read()
+            match message.WhichOneof("message"):
+                case "served_pool":
+                    pools[message.served_pool.pool_id] = message.served_pool.spec
+                case "desired_run":
+                    desired_runs.append(message.desired_run)
+                case "snapshot_end":
+                    break
+            if message.sequence % ACK_EVERY == 0:
+                await stream.acknowledge()
+        self._keeper.pools.clear()
+        self._keeper.pools.update(pools)
+        await self._keeper.take_snapshot(session, desired_runs)
+        await stream.acknowledge()
+
+    async def _send_state(self, stream: Stream) -> None:
+        for pool_id in self._keeper.pools:
+            await stream.send(pb.AttachRequest(pool_status=self._keeper.pool_status(pool_id)))
+        for report in self._keeper.reports():
+            await stream.send(pb.AttachRequest(run=report))
+        await stream.send(pb.AttachRequest(snapshot_end=pb.SnapshotEnd()))
+
+    async def _take(self, stream: Stream, session: Session, message: pb.AttachResponse) -> bool:
+        """Take over one change; whether it is to be acknowledged."""
+        match message.WhichOneof("message"):
+            case "desired_run":
+                await self._keeper.take(session, message.desired_run)
+            case "run_released":
+                await self._keeper.release(message.run_released.run_id)
+            case "served_pool":
+                served = message.served_pool
+                self._keeper.pools[served.pool_id] = served.spec
+                status = self._keeper.pool_status(served.pool_id)
+                await stream.send(pb.AttachRequest(pool_status=status))
+            case "served_pool_removed":
+                self._keeper.pools.pop(message.served_pool_removed.pool_id, None)
+            case _:
+                return False
+        return True

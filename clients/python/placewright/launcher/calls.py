@@ -1,0 +1,99 @@
+"""The four RPCs of LauncherService as a launcher calls them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+
+from placewright.v1 import launcher_service_pb2 as pb
+from placewright.v1.launcher_service_pb2_grpc import LauncherServiceStub
+
+AttachCall = grpc.aio.StreamStreamCall[pb.AttachRequest, pb.AttachResponse]
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How the service proves who it is, and, with a certificate, the launcher; PEM."""
+
+    root_certificates: bytes | None = None
+    private_key: bytes | None = None
+    certificate: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How the service is spoken to.
+
+    Attributes:
+        token: gives the bearer token of each call, so that it may be replaced; None sends none.
+        tls: None speaks in the clear.
+    """
+
+    token: Callable[[], str] | None = None
+    tls: Tls | None = None
+
+
+class LauncherCalls:
+    """The RPCs over one channel. Each but Attach has a deadline; all raise `grpc.aio.AioRpcError`."""
+
+    def __init__(self, address: str, launcher_id: str, *, access: Access) -> None:
+        self.launcher_id = launcher_id
+        self._access = access
+        self._channel = _channel(address, access.tls)
+        self._stub = LauncherServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+
+    def attach(self) -> AttachCall:
+        """A new stream; the caller cancels it."""
+        call: AttachCall = self._stub.Attach(metadata=self._metadata())
+        return call
+
+    async def claim(self, session: int, run_id: str, *, timeout_s: float) -> pb.ClaimRunResponse:
+        """Take an offered run."""
+        request = pb.ClaimRunRequest(launcher_id=self.launcher_id, session=session, run_id=run_id)
+        response: pb.ClaimRunResponse = await self._stub.ClaimRun(
+            request, timeout=timeout_s, metadata=self._metadata()
+        )
+        return response
+
+    async def renew(self, session: int, *, timeout_s: float) -> pb.RenewRunsResponse:
+        """Renew the lease."""
+        request = pb.RenewRunsRequest(launcher_id=self.launcher_id, session=session)
+        response: pb.RenewRunsResponse = await self._stub.RenewRuns(
+            request, timeout=timeout_s, metadata=self._metadata()
+        )
+        return response
+
+    async def report(
+        self, session: int, reports: Sequence[pb.RunReport], *, timeout_s: float
+    ) -> pb.ReportRunsResponse:
+        """Report runs."""
+        request = pb.ReportRunsRequest(launcher_id=self.launcher_id, session=session, reports=reports)
+        response: pb.ReportRunsResponse = await self._stub.ReportRuns(
+            request, timeout=timeout_s, metadata=self._metadata()
+        )
+        return response
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        token = self._access.token
+        return () if token is None else (("authorization", f"Bearer {token()}"),)
+
+
+def _channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
+    options = [
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+    ]
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=tls.root_certificates,
+        private_key=tls.private_key,
+        certificate_chain=tls.certificate,
+    )
+    return grpc.aio.secure_channel(address, credentials, options=options)

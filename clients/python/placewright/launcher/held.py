@@ -1,0 +1,84 @@
+"""A run that the launcher holds, in memory."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from placewright.launcher.backend import End
+from placewright.v1.job_pb2 import EndReason, Placement, RunState
+from placewright.v1.launcher_service_pb2 import DesiredRun, DesiredState, RunReport
+
+MESSAGE_LENGTH_MAX = 1_000
+
+
+class Phase(enum.Enum):
+    """How far the launcher is with a run; it only goes forward."""
+
+    NOTED = "noted"
+    CLAIMED = "claimed"
+    STARTED = "started"
+    ENDED = "ended"
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldRun:
+    """What the launcher knows of a run.
+
+    Attributes:
+        run_token: 0 while NOTED.
+        placement: of the offer; None after a restart.
+        desired: what the service said last, in whatever session.
+        is_claiming: a claim is under way in this session.
+        is_launching: the way from the claim to the backend's start is under way in this process.
+        is_running: every task was seen to run.
+        end: there exactly when ENDED.
+        is_released: the service needs nothing more of it; it goes when nothing of it is left.
+        told: the newest state that the service has confirmed.
+    """
+
+    run_id: str
+    pool_id: str
+    phase: Phase = Phase.NOTED
+    run_token: int = 0
+    placement: Placement | None = None
+    desired: DesiredRun | None = None
+    is_claiming: bool = False
+    is_launching: bool = False
+    is_running: bool = False
+    end: End | None = None
+    is_released: bool = False
+    told: RunState = RunState.RUN_STATE_UNSPECIFIED
+
+    @property
+    def is_to_stop(self) -> bool:
+        stop = DesiredState.DESIRED_STATE_STOP
+        return self.is_released or (self.desired is not None and self.desired.desired == stop)
+
+    @property
+    def stop_reason(self) -> EndReason | None:
+        """Why the service wants it to stop; None when it does not say so."""
+        if self.desired is None or self.desired.desired != DesiredState.DESIRED_STATE_STOP:
+            return None
+        return self.desired.stop_reason or None
+
+    @property
+    def grace_s(self) -> float:
+        return 0.0 if self.desired is None else self.desired.grace_period.ToMilliseconds() / 1_000
+
+    @property
+    def state(self) -> RunState:
+        """As reports spell it."""
+        if self.phase is Phase.ENDED:
+            return RunState.RUN_STATE_ENDED
+        return RunState.RUN_STATE_RUNNING if self.is_running else RunState.RUN_STATE_STARTING
+
+    def report(self) -> RunReport:
+        """The run as the service is told."""
+        report = RunReport(run_id=self.run_id, run_token=self.run_token, state=self.state)
+        if self.end is not None:
+            report.end_reason = self.end.reason
+            report.message = self.end.message[:MESSAGE_LENGTH_MAX]
+            if self.end.exit_code is not None:
+                report.exit_code = self.end.exit_code
+        return report

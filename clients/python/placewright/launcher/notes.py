@@ -1,0 +1,195 @@
+"""What the launcher must not forget: durable notes of the runs it claims, starts and reports.
+
+    launcher.json            whose notes these are and whether they are complete
+    lease                    see `placewright.launcher.lease`
+    runs/<run id>/note.json  the run is going to be claimed
+    runs/<run id>/claim.json it has been claimed: its token and facts, never its payload
+    runs/<run id>/started    created before anything of it is started; a run with it is never started again
+    runs/<run id>/end.json   how it ended; stays until the service has released the run
+
+Functions here block on the disk; the keeper calls them in a thread.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from placewright.launcher.backend import End, end_reason_named
+from placewright.launcher.files import (
+    create_durably,
+    make_directory_durably,
+    sync_directory,
+    write_durably,
+)
+from placewright.v1.job_pb2 import EndReason
+
+RUN_ID_PATTERN = re.compile(r"[a-z0-9-]{1,63}")
+REMOVED_PREFIX = ".removed-"
+
+
+class StateDirectoryInUse(Exception):
+    """Another launcher process has the state directory, or another launcher id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRun:
+    """The notes of one run.
+
+    Attributes:
+        run_token: None while it is not known to be claimed.
+    """
+
+    run_id: str
+    pool_id: str
+    run_token: int | None
+    is_started: bool
+    end: End | None
+
+
+class Notes:
+    """The state directory of one launcher, locked for this process.
+
+    Attributes:
+        is_complete: a run that is not in the notes was surely never started by this launcher. A new
+            directory is complete once the service has shown no claimed run that it does not contain.
+    """
+
+    def __init__(self, state_dir: Path, *, launcher_id: str) -> None:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._state_dir = state_dir
+        self._runs_dir = state_dir / "runs"
+        self._launcher_id = launcher_id
+        self._lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._take_lock()
+        make_directory_durably(self._runs_dir)
+        self.is_complete = self._read_launcher()
+
+    def close(self) -> None:
+        """Give the directory to another process."""
+        os.close(self._lock)
+
+    def declare_complete(self) -> None:
+        """Note that no run is missing from the notes."""
+        self.is_complete = True
+        self._write_launcher()
+
+    def note(self, run_id: str, *, pool_id: str) -> None:
+        """Note that the run is going to be claimed."""
+        directory = self._directory(run_id)
+        make_directory_durably(directory)
+        write_durably(directory / "note.json", _encoded({"pool_id": pool_id}))
+
+    def note_claim(self, run_id: str, *, run_token: int, facts: dict[str, str | int]) -> None:
+        """Note that the run has been claimed."""
+        content = _encoded({"run_token": run_token, **facts})
+        write_durably(self._directory(run_id) / "claim.json", content)
+
+    def note_start(self, run_id: str) -> None:
+        """Note that the run is going to be started.
+
+        Raises:
+            FileExistsError: that was noted before.
+        """
+        create_durably(self._directory(run_id) / "started")
+
+    def note_end(self, run_id: str, *, run_token: int, end: End) -> None:
+        """Note how the run ended, also of a run that was not noted before."""
+        directory = self._directory(run_id)
+        make_directory_durably(directory)
+        content = {
+            "run_token": run_token,
+            "reason": EndReason.Name(end.reason),
+            "exit_code": end.exit_code,
+            "message": end.message,
+        }
+        write_durably(directory / "end.json", _encoded(content))
+
+    def remove(self, run_id: str) -> None:
+        """Forget the run at once, also if the process dies in the middle."""
+        removed = self._runs_dir / f"{REMOVED_PREFIX}{run_id}"
+        try:
+            os.rename(self._directory(run_id), removed)
+        except FileNotFoundError:
+            return
+        sync_directory(self._runs_dir)
+        shutil.rmtree(removed, ignore_errors=True)
+
+    def saved_runs(self) -> list[SavedRun]:
+        """Every run in the notes, by id."""
+        runs = []
+        for directory in sorted(self._runs_dir.iterdir()):
+            if directory.name.startswith(REMOVED_PREFIX):
+                shutil.rmtree(directory, ignore_errors=True)
+            else:
+                runs.append(_saved_run(directory))
+        return runs
+
+    def _directory(self, run_id: str) -> Path:
+        if RUN_ID_PATTERN.fullmatch(run_id) is None:
+            raise ValueError(f"run_id must match {RUN_ID_PATTERN.pattern}, got {run_id!r}")
+        return self._runs_dir / run_id
+
+    def _take_lock(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._lock)
+            raise StateDirectoryInUse(f"another launcher runs with state dir {self._state_dir}") from error
+
+    def _read_launcher(self) -> bool:
+        content = _decoded(self._state_dir / "launcher.json")
+        if not content:
+            self.is_complete = False
+            self._write_launcher()
+        elif content["launcher_id"] != self._launcher_id:
+            os.close(self._lock)
+            raise StateDirectoryInUse(
+                f"state dir {self._state_dir} belongs to launcher {content['launcher_id']},"
+                f" got {self._launcher_id}"
+            )
+        return bool(content.get("is_complete"))
+
+    def _write_launcher(self) -> None:
+        content = {"launcher_id": self._launcher_id, "is_complete": self.is_complete}
+        write_durably(self._state_dir / "launcher.json", _encoded(content))
+
+
+def _saved_run(directory: Path) -> SavedRun:
+    note = _decoded(directory / "note.json")
+    claim = _decoded(directory / "claim.json")
+    end = _decoded(directory / "end.json")
+    run_token = claim.get("run_token", end.get("run_token"))
+    return SavedRun(
+        run_id=directory.name,
+        pool_id=str(note.get("pool_id", "")),
+        run_token=None if run_token is None else int(str(run_token)),
+        is_started=(directory / "started").exists(),
+        end=_end(end) if end else None,
+    )
+
+
+def _end(content: dict[str, object]) -> End:
+    exit_code = content["exit_code"]
+    return End(
+        reason=end_reason_named(str(content["reason"])),
+        exit_code=None if exit_code is None else int(str(exit_code)),
+        message=str(content["message"]),
+    )
+
+
+def _encoded(content: Mapping[str, object]) -> bytes:
+    return (json.dumps(content) + "\n").encode()
+
+
+def _decoded(path: Path) -> dict[str, object]:
+    """The content of a JSON file; empty when it is not there."""
+    try:
+        content: dict[str, object] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return content

@@ -1,0 +1,40 @@
+"""Renews the launcher lease: every third of it, counted from before the request is sent."""
+
+import grpc
+import grpc.aio
+
+from placewright.launcher.calls import LauncherCalls
+from placewright.launcher.lease import Lease, now_ns
+from placewright.launcher.log import log
+from placewright.launcher.session import Session, SessionSlot, first_of
+from placewright.launcher.tuning import Tuning
+
+NS_PER_S = 1_000_000_000
+TRIES_PER_LEASE = 20
+REFUSED = (grpc.StatusCode.ABORTED, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
+
+
+async def renew_forever(slot: SessionSlot, lease: Lease, *, calls: LauncherCalls, tuning: Tuning) -> None:
+    """Keep the lease of the newest session, also while its stream is broken."""
+    while True:
+        session = await slot.valid()
+        if lease.renew_at_ns > now_ns():
+            left_s = (lease.renew_at_ns - now_ns()) / NS_PER_S
+            await first_of(session.is_superseded, timeout_s=left_s)
+        elif not await _renew(session, lease, calls=calls) and not session.is_superseded.is_set():
+            lease_s = lease.duration_ns / NS_PER_S
+            pause_s = min(tuning.retry_s_max, lease_s / TRIES_PER_LEASE) * tuning.jitter.uniform(0.5, 1.0)
+            await first_of(session.is_superseded, timeout_s=pause_s)
+
+
+async def _renew(session: Session, lease: Lease, *, calls: LauncherCalls) -> bool:
+    sent_at_ns = now_ns()
+    try:
+        response = await calls.renew(session.number, timeout_s=lease.duration_ns / NS_PER_S / 4)
+    except grpc.aio.AioRpcError as error:
+        log.warning("renewal_failed session=%d code=%s", session.number, error.code().name)
+        if error.code() in REFUSED:
+            session.lose()
+        return False
+    lease.renew(sent_at_ns=sent_at_ns, duration_ns=response.lease_duration.ToNanoseconds())
+    return True

@@ -1,0 +1,84 @@
+"""A launcher session: its number, its life, and which one is the newest."""
+
+import asyncio
+from collections.abc import Coroutine
+
+from placewright.launcher.log import log
+
+
+class Session:
+    """One session that the service opened.
+
+    Attributes:
+        is_synchronised: both sides have sent their full state.
+        is_over: its stream has ended; the next one is being opened.
+        is_superseded: the service said that the session no longer counts.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.is_synchronised = asyncio.Event()
+        self.is_over = asyncio.Event()
+        self.is_superseded = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def lose(self) -> None:
+        """Take in that the service refused it: open a new one."""
+        log.warning("session_refused session=%d", self.number)
+        self.is_superseded.set()
+        self.is_over.set()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Do work that ends with the session."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def end(self) -> None:
+        """End its work; nothing of it goes on when this returns."""
+        self.is_over.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class SessionSlot:
+    """The newest session."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._has_changed = asyncio.Event()
+
+    def put(self, session: Session) -> None:
+        """Make this the newest one."""
+        self._session = session
+        self._has_changed.set()
+        self._has_changed = asyncio.Event()
+
+    async def valid(self) -> Session:
+        """The newest session that the service has not refused; it may be without a stream."""
+        while self._session is None or self._session.is_superseded.is_set():
+            await self._has_changed.wait()
+        return self._session
+
+    async def synchronised(self) -> Session:
+        """The newest session, once both sides have sent their full state."""
+        while True:
+            session = self._session
+            if session is None or session.is_over.is_set():
+                await self._has_changed.wait()
+            elif session.is_synchronised.is_set():
+                return session
+            else:
+                await first_of(session.is_synchronised, session.is_over)
+
+
+async def first_of(*events: asyncio.Event, timeout_s: float | None = None) -> bool:
+    """Wait for any of the events; whether one came in time."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        done, _ = await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return bool(done)

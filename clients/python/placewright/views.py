@@ -1,0 +1,246 @@
+"""Jobs, replicas and runs as the scheduler keeps them: frozen values, read-only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from placewright.job import Alternative
+from placewright.strings import Location
+from placewright.words import (
+    DeferralReason,
+    EndReason,
+    JobKind,
+    JobPhase,
+    Market,
+    PoolVerdict,
+    ReplicaState,
+    RunState,
+    WatchEventKind,
+)
+
+FINISHED = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.CANCELLED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deferral:
+    """Why a replica waits, with the numbers of the plan that gave the reason; `str()` says it in words.
+
+    Attributes:
+        verdicts: what each pool of the fleet said, counted.
+        accelerators_needed: of the smallest alternative.
+        accelerators_free_max: the most accelerators free in one pool that could hold it.
+        cheapest_cost_usd_micros_per_useful_hour: None when no pool could hold it.
+        not_before: when it may be placed again, for BACKING_OFF.
+    """
+
+    reason: DeferralReason
+    verdicts: tuple[tuple[PoolVerdict, int], ...] = ()
+    accelerators_needed: int = 0
+    accelerators_free_max: int = 0
+    cheapest_cost_usd_micros_per_useful_hour: int | None = None
+    worth_usd_micros_per_useful_hour: int = 0
+    not_before: datetime | None = None
+    planned_revision: int = 0
+
+    def __str__(self) -> str:
+        from placewright.explain import deferral_text
+
+        return deferral_text(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeShare:
+    """What a run uses of one node, or of one slice in a pool of slices."""
+
+    node: int
+    tasks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolAssignment:
+    """The part of a placement on one pool; `nodes` is empty where the provider chooses."""
+
+    pool_id: str
+    accelerators: int
+    nodes: tuple[NodeShare, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a run is, and why there; `str()` says it in words.
+
+    Attributes:
+        term_usd_micros_per_hour: what the placement counted for in the plan's objective.
+        runner_up_pool_id: the next best pool; empty when there was none.
+    """
+
+    assignments: tuple[PoolAssignment, ...]
+    alternative_index: int
+    accelerator: str
+    slice_topology: str
+    tasks: int
+    devices_per_task: int
+    market: Market
+    charged_usd_micros_per_hour: int
+    term_usd_micros_per_hour: int
+    runner_up_pool_id: str
+    runner_up_term_usd_micros_per_hour: int
+
+    @property
+    def pool_id(self) -> str:
+        """The pool; the first one where there are several."""
+        return self.assignments[0].pool_id if self.assignments else ""
+
+    @property
+    def accelerators(self) -> int:
+        return sum(assignment.accelerators for assignment in self.assignments)
+
+    def __str__(self) -> str:
+        from placewright.explain import placement_text
+
+        return placement_text(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One attempt of one replica."""
+
+    run_id: str
+    run_number: int
+    state: RunState
+    end_reason: EndReason | None
+    stop_reason: EndReason | None
+    placement: Placement | None
+    placed_at: datetime | None
+    running_at: datetime | None
+    ended_at: datetime | None
+    exit_code: int | None
+    message: str
+
+    @property
+    def is_live(self) -> bool:
+        return self.state is not RunState.ENDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replica:
+    """The unit of placement: one gang of a job.
+
+    Attributes:
+        deferral: why it waits; only while WAITING.
+        run: the newest run, live or ended; None before the first.
+        runs: how many there were.
+    """
+
+    replica_id: str
+    index: int
+    state: ReplicaState
+    deferral: Deferral | None
+    run: Run | None
+    runs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicaCounts:
+    """How many replicas are in each state."""
+
+    waiting: int = 0
+    placed: int = 0
+    running: int = 0
+    done: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """What was asked for, with defaults and sizes filled in by the scheduler."""
+
+    name: str
+    queue: str
+    priority_class: str
+    kind: JobKind
+    alternatives: tuple[Alternative, ...]
+    estimated_duration: timedelta | None
+    max_duration: timedelta | None
+    grace_period: timedelta | None
+    user_error_retries: int
+    locations: tuple[Location, ...] = ()
+    denied_locations: tuple[Location, ...] = ()
+    pools: tuple[str, ...] = ()
+    denied_pools: tuple[str, ...] = ()
+    markets: tuple[Market, ...] = ()
+    residency: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobView:
+    """A job as the scheduler keeps it.
+
+    Attributes:
+        replicas: by index; left out of lists and events of jobs with more than 100 replicas.
+        etag: for conditional writes.
+    """
+
+    job_id: str
+    spec: JobSpec
+    phase: JobPhase
+    counts: ReplicaCounts
+    desired_replicas: int
+    spec_generation: int
+    submitter: str
+    submitted_at: datetime | None
+    cancel_requested_at: datetime | None
+    finished_at: datetime | None
+    etag: str
+    revision: int
+    replicas: tuple[Replica, ...]
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def is_finished(self) -> bool:
+        return self.phase in FINISHED
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether no replica waits for a place."""
+        return self.phase is not JobPhase.PENDING and self.counts.waiting == 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether every replica runs or is done."""
+        return self.is_placed and self.counts.placed == 0
+
+    @property
+    def live_placements(self) -> tuple[Placement, ...]:
+        """Where its live runs are."""
+        runs = (replica.run for replica in self.replicas)
+        return tuple(run.placement for run in runs if run is not None and run.is_live and run.placement)
+
+    @property
+    def charged_usd_micros_per_hour(self) -> int:
+        """What its live runs are charged, as far as its replicas are shown."""
+        return sum(placement.charged_usd_micros_per_hour for placement in self.live_placements)
+
+    @property
+    def deferrals(self) -> tuple[Deferral, ...]:
+        """Why its replicas wait, in the order of the replicas."""
+        return tuple(replica.deferral for replica in self.replicas if replica.deferral is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEvent:
+    """What a watch says; see `WatchEventKind`.
+
+    Attributes:
+        job: the full state, for CHANGED and LEFT.
+        cursor: where `watch_jobs(cursor=...)` goes on after this event; empty before the first INITIAL_END.
+    """
+
+    kind: WatchEventKind
+    job_id: str = ""
+    job: JobView | None = None
+    cursor: str = ""
+    revision: int = 0

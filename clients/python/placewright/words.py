@@ -1,0 +1,125 @@
+"""The enums of the wire contract as strings: `JobPhase.PENDING == "pending"`.
+
+`UNKNOWN` stands for what a newer service says and this client does not know.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Word(str, Enum):
+    """An enum whose members are strings and print as such."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class JobKind(Word):
+    TRAINING = "training"
+    INFERENCE = "inference"
+    UNKNOWN = "unknown"
+
+
+class Market(Word):
+    RESERVED = "reserved"
+    ON_DEMAND = "on_demand"
+    SPOT = "spot"
+    UNKNOWN = "unknown"
+
+
+class JobPhase(Word):
+    PENDING = "pending"
+    ACTIVE = "active"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class ReplicaState(Word):
+    WAITING = "waiting"
+    PLACED = "placed"
+    RUNNING = "running"
+    DONE = "done"
+    UNKNOWN = "unknown"
+
+
+class RunState(Word):
+    PLACED = "placed"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
+class EndReason(Word):
+    SUCCEEDED = "succeeded"
+    STOCKOUT = "stockout"
+    RECLAIMED = "reclaimed"
+    INFRASTRUCTURE = "infrastructure"
+    USER_ERROR = "user_error"
+    TIMEOUT = "timeout"
+    PREEMPTED = "preempted"
+    MOVED = "moved"
+    DRAINED = "drained"
+    SCALED_DOWN = "scaled_down"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+class DeferralReason(Word):
+    NOT_PLANNED_YET = "not_planned_yet"
+    FITS_NO_POOL = "fits_no_pool"
+    POOL_NOT_READY = "pool_not_ready"
+    NOT_WORTH_THE_PRICE = "not_worth_the_price"
+    NO_CAPACITY = "no_capacity"
+    OUTBID = "outbid"
+    BACKING_OFF = "backing_off"
+    AVAILABILITY_DOUBTED = "availability_doubted"
+    UNKNOWN = "unknown"
+
+
+class PoolVerdict(Word):
+    OTHER_ACCELERATOR = "other_accelerator"
+    EXCLUDED_BY_CONSTRAINTS = "excluded_by_constraints"
+    TOO_BIG = "too_big"
+    CORDONED = "cordoned"
+    NO_LAUNCHER = "no_launcher"
+    NOT_WORTH_THE_PRICE = "not_worth_the_price"
+    FULL = "full"
+    AVAILABILITY_DOUBTED = "availability_doubted"
+    OUTBID = "outbid"
+    UNKNOWN = "unknown"
+
+
+class WatchEventKind(Word):
+    """What a watch says.
+
+    CHANGED: the job is new or has changed. LEFT: it no longer matches the filter. REMOVED: it is gone.
+    INITIAL_END: every job that matched at the start has been given. RESTARTED: the position was lost,
+    everything that matches follows anew up to the next INITIAL_END; forget what does not come again.
+    """
+
+    CHANGED = "changed"
+    LEFT = "left"
+    REMOVED = "removed"
+    INITIAL_END = "initial_end"
+    RESTARTED = "restarted"
+
+
+class HealthStatus(Word):
+    SERVING = "serving"
+    NOT_SERVING = "not_serving"
+    UNKNOWN = "unknown"
+
+
+class WaitFor(Word):
+    """How far `wait` waits: every replica has a place, every replica runs, or the job is over."""
+
+    PLACED = "placed"
+    RUNNING = "running"
+    FINISHED = "finished"

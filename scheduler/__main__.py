@@ -1,0 +1,109 @@
+"""The commands of placewright-scheduler."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="placewright-scheduler",
+    help="placewright: one joint, explained plan over all jobs and all accelerator pools.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_BAD_SETTINGS = 2
+
+
+@app.callback()
+def commands() -> None:
+    """placewright: one joint, explained plan over all jobs and all accelerator pools."""
+
+
+@app.command()
+def serve(
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="gRPC address. [default: 127.0.0.1:7461]")
+    ] = None,
+    metrics_listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="/metrics, /healthz, /readyz. [default: 127.0.0.1:7462]"),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="State of the embedded Valkey. [default: ~/.local/state/placewright]"),
+    ] = None,
+    redis_url: Annotated[
+        str | None, typer.Option(help="Your own Redis 7+ or Valkey 8+ instead of the embedded one.")
+    ] = None,
+    durability: Annotated[
+        str | None,
+        typer.Option(help="What an answer promises: everysec, always or replicated. [default: always]"),
+    ] = None,
+    fleet: Annotated[
+        Path | None, typer.Option(help="Fleet file; its pools are created where they are missing.")
+    ] = None,
+    cell: Annotated[str | None, typer.Option(help="Name of this scheduler. [default: main]")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Who may call. Without it everybody may, over loopback only.")
+    ] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Private key, PEM.")] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error. [default: info]")
+    ] = None,
+) -> None:
+    """Run the whole service: API, planner and state, until SIGTERM or Ctrl-C.
+
+    Every option can also be set as PLACEWRIGHT_<OPTION>, such as PLACEWRIGHT_REDIS_URL.
+    """
+    from scheduler.app import Addresses
+    from scheduler.app import serve as run
+    from scheduler.model.errors import PlacewrightError
+    from scheduler.settings import load_settings
+    from scheduler.telemetry.logs import configure_logs
+
+    def ready(addresses: Addresses) -> None:
+        typer.echo(f"placewright serves {addresses.grpc}; metrics at {addresses.metrics}", err=True)
+
+    try:
+        settings = load_settings(
+            listen=listen,
+            metrics_listen=metrics_listen,
+            data_dir=data_dir,
+            redis_url=redis_url,
+            durability=durability,
+            fleet=fleet,
+            cell=cell,
+            token_file=token_file,
+            tls_certificate=tls_certificate,
+            tls_key=tls_key,
+            log_level=log_level,
+        )
+        configure_logs(settings.log_level)
+        _run_with_uvloop(run(settings, on_ready=ready))
+    except PlacewrightError as error:
+        typer.echo(f"placewright-scheduler: {error}", err=True)
+        raise typer.Exit(EXIT_BAD_SETTINGS) from None
+
+
+def _run_with_uvloop(main: object) -> None:
+    import asyncio
+    from collections.abc import Coroutine
+
+    import uvloop
+
+    assert isinstance(main, Coroutine)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+def main() -> None:
+    app(prog_name="placewright-scheduler")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Checks of decoded fields: each says the field, the value and what is allowed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from google.protobuf import duration_pb2
+
+from scheduler.model.errors import FieldViolation, InvalidRequest
+from scheduler.model.ids import ID_PATTERN, REQUEST_ID_PATTERN, Revision
+from scheduler.model.limits import DURATION_MS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_LENGTH_MAX
+
+SHOWN_MAX = 80
+
+
+class Checks:
+    """Collects what is wrong with a request, so that a caller learns everything at once."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self.violations: list[FieldViolation] = []
+
+    def add(self, field: str, description: str) -> None:
+        self.violations.append(FieldViolation(self._prefix + field, description))
+
+    def within(self, field: str, value: int, minimum: int, maximum: int) -> int:
+        if not minimum <= value <= maximum:
+            self.add(field, f"must be from {minimum} to {maximum}, got {value}")
+            return minimum
+        return value
+
+    def id(self, field: str, value: str, *, default: str = "") -> str:
+        text = value or default
+        if ID_PATTERN.fullmatch(text) is None:
+            self.add(field, f"must match [a-z0-9-]{{1,63}}, got {shown(value)}")
+        return text
+
+    def request_id(self, field: str, value: str) -> str:
+        if REQUEST_ID_PATTERN.fullmatch(value) is None:
+            self.add(
+                field,
+                "must match [A-Za-z0-9-]{1,63}: the caller makes it, so that a repeated call is carried "
+                f"out once; got {shown(value)}",
+            )
+        return value
+
+    def text(self, field: str, value: str, *, minimum: int = 0, maximum: int = REASON_LENGTH_MAX) -> str:
+        if not minimum <= len(value) <= maximum:
+            self.add(field, f"must have {minimum} to {maximum} characters, got {len(value)}")
+        return value
+
+    def count(self, field: str, count: int, minimum: int, maximum: int) -> None:
+        """How many items a repeated field has."""
+        if not minimum <= count <= maximum:
+            self.add(field, f"must have {minimum} to {maximum} items, got {count}")
+
+    def duration_ms(
+        self, field: str, value: duration_pb2.Duration, *, minimum: int = 1, maximum: int = DURATION_MS_MAX
+    ) -> int:
+        """Whole milliseconds."""
+        nanos = value.seconds * 1_000_000_000 + value.nanos
+        if nanos % 1_000_000:
+            self.add(field, f"must be whole milliseconds, got {nanos / 1e9} s")
+        milliseconds = nanos // 1_000_000
+        if not minimum <= milliseconds <= maximum:
+            self.add(
+                field, f"must be from {minimum / 1000:g} s to {maximum / 1000:g} s, got {nanos / 1e9:g} s"
+            )
+            return minimum
+        return milliseconds
+
+    def page_size(self, value: int) -> int:
+        return self.within("page_size", value, 0, PAGE_SIZE_MAX) or PAGE_SIZE_DEFAULT
+
+    def revision(self, value: int) -> Revision:
+        return Revision(self.within("min_revision", value, 0, 2**63 - 1))
+
+    def etag(self, value: str) -> Revision | None:
+        """The version that an etag names; None for an empty one."""
+        if not value:
+            return None
+        if not value.isascii() or not value.isdigit() or len(value) > 18:
+            self.add("etag", f"must be empty or an etag that this service returned, got {shown(value)}")
+            return None
+        return Revision(int(value))
+
+    def done(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            InvalidRequest
+        """
+        if self.violations:
+            raise InvalidRequest(*self.violations)
+
+
+@contextmanager
+def checking(prefix: str = "") -> Iterator[Checks]:
+    """Checks that raise what they found at the end of the block."""
+    checks = Checks(prefix)
+    yield checks
+    checks.done()
+
+
+def shown(value: str) -> str:
+    """A value as it can be shown in a message: quoted and not too long."""
+    return repr(value if len(value) <= SHOWN_MAX else value[:SHOWN_MAX] + "…")

@@ -1,0 +1,96 @@
+"""FleetService: decode, call, encode."""
+
+from placewright.v1 import fleet_service_pb2 as wire
+from placewright.v1 import fleet_service_pb2_grpc
+from scheduler.api.checks import checking
+from scheduler.api.encode_job import encode_run
+from scheduler.api.interceptor import Context, caller
+from scheduler.api.pools import decode_spec, encode_pool
+from scheduler.api.positions import decode_page_token, encode_page_token
+from scheduler.model.accelerator import Catalogue
+from scheduler.model.ids import PoolId, RunId
+from scheduler.service.fleet import Caller, Fleet
+
+
+class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
+    """The wire's side of `service.fleet`."""
+
+    def __init__(self, fleet: Fleet, catalogue: Catalogue) -> None:
+        self._fleet, self._catalogue = fleet, catalogue
+
+    async def ApplyPool(self, request: wire.ApplyPoolRequest, context: Context) -> wire.ApplyPoolResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            checks.request_id("request_id", request.request_id)
+            version = checks.etag(request.etag)
+            spec = decode_spec(request.spec, self._catalogue, checks)
+        assert spec is not None
+        changed = await self._fleet.apply(
+            PoolId(request.pool_id), spec, version=version, caller=_caller(request.request_id)
+        )
+        return wire.ApplyPoolResponse(pool=encode_pool(changed.view), revision=changed.revision)
+
+    async def GetPool(self, request: wire.GetPoolRequest, context: Context) -> wire.GetPoolResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            min_revision = checks.revision(request.min_revision)
+        view = await self._fleet.get(PoolId(request.pool_id), min_revision=min_revision)
+        return wire.GetPoolResponse(pool=encode_pool(view))
+
+    async def ListPools(self, request: wire.ListPoolsRequest, context: Context) -> wire.ListPoolsResponse:
+        with checking() as checks:
+            size = checks.page_size(request.page_size)
+            min_revision = checks.revision(request.min_revision)
+        after, _ = decode_page_token("page_token", request.page_token, None)
+        page = await self._fleet.list_page(
+            after=None if after is None else PoolId(after), size=size, min_revision=min_revision
+        )
+        return wire.ListPoolsResponse(
+            pools=[encode_pool(view) for view in page.pools],
+            next_page_token=encode_page_token(page.next_after, None, None),
+        )
+
+    async def CordonPool(self, request: wire.CordonPoolRequest, context: Context) -> wire.CordonPoolResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            checks.text("reason", request.reason, minimum=1)
+            checks.request_id("request_id", request.request_id)
+        changed = await self._fleet.cordon(
+            PoolId(request.pool_id), reason=request.reason, caller=_caller(request.request_id)
+        )
+        return wire.CordonPoolResponse(pool=encode_pool(changed.view), revision=changed.revision)
+
+    async def UncordonPool(
+        self, request: wire.UncordonPoolRequest, context: Context
+    ) -> wire.UncordonPoolResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            checks.request_id("request_id", request.request_id)
+        changed = await self._fleet.uncordon(PoolId(request.pool_id), caller=_caller(request.request_id))
+        return wire.UncordonPoolResponse(pool=encode_pool(changed.view), revision=changed.revision)
+
+    async def DeletePool(self, request: wire.DeletePoolRequest, context: Context) -> wire.DeletePoolResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            checks.request_id("request_id", request.request_id)
+            version = checks.etag(request.etag)
+        changed = await self._fleet.delete(
+            PoolId(request.pool_id), version=version, caller=_caller(request.request_id)
+        )
+        return wire.DeletePoolResponse(pool=encode_pool(changed.view), revision=changed.revision)
+
+    async def ForceEndRun(
+        self, request: wire.ForceEndRunRequest, context: Context
+    ) -> wire.ForceEndRunResponse:
+        with checking() as checks:
+            checks.id("run_id", request.run_id)
+            checks.text("reason", request.reason, minimum=1)
+            checks.request_id("request_id", request.request_id)
+        run, revision = await self._fleet.force_end_run(
+            RunId(request.run_id), reason=request.reason, caller=_caller(request.request_id)
+        )
+        return wire.ForceEndRunResponse(run=encode_run(run), revision=revision)
+
+
+def _caller(request_id: str) -> Caller:
+    return Caller(principal=caller().principal, request_id=request_id)

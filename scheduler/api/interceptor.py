@@ -1,0 +1,150 @@
+"""The one interceptor: principal, role x verb, metrics, log and error map, for every RPC."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, NoReturn, TypeAlias
+
+import grpc
+import structlog
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from scheduler.api.auth import LOCAL, Authenticator, Identity, authorise
+from scheduler.api.errors import status_of
+from scheduler.model.errors import PlacewrightError
+from scheduler.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+PACKAGE = "/placewright.v1."
+INTERNAL = status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error; see the log")
+CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+_identity: ContextVar[Identity] = ContextVar("identity", default=LOCAL)
+
+# In quotes: at run time grpc's classes are not generic.
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+def caller() -> Identity:
+    """Who makes the RPC that is being answered."""
+    return _identity.get()
+
+
+class Interceptor(grpc.aio.ServerInterceptor):
+    """Wraps every RPC of the package; health and reflection pass."""
+
+    def __init__(self, authenticator: Authenticator, metrics: Metrics) -> None:
+        self._authenticator, self._metrics = authenticator, metrics
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "Handler | None":
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or not method.startswith(PACKAGE):
+            return handler
+        call = _Call(method.removeprefix(PACKAGE), self._authenticator, self._metrics)
+        return call.wrap(handler)
+
+
+class _Call:
+    """What is done around one RPC."""
+
+    def __init__(self, rpc: str, authenticator: Authenticator, metrics: Metrics) -> None:
+        self._rpc, self._authenticator, self._metrics = rpc, authenticator, metrics
+
+    def wrap(self, handler: "Handler") -> "Handler":
+        codecs = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if not handler.response_streaming:
+            assert handler.unary_unary is not None
+            return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary), **codecs)
+        if not handler.request_streaming:
+            assert handler.unary_stream is not None
+            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream), **codecs)
+        assert handler.stream_stream is not None
+        return grpc.stream_stream_rpc_method_handler(self._stream(handler.stream_stream), **codecs)
+
+    def _unary(self, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+        async def answer(request: Any, context: Context) -> Any:
+            started, outcome = time.perf_counter(), _Outcome(self._rpc)
+            self._metrics.rpc.record_start(self._rpc)
+            try:
+                with outcome:
+                    self._admit(context)
+                    return await behaviour(request, context)
+                await outcome.abort(context)
+            finally:
+                seconds = time.perf_counter() - started
+                self._metrics.rpc.record_end(self._rpc, code=outcome.code, seconds=seconds)
+
+        return answer
+
+    def _stream(self, behaviour: Callable[..., Any]) -> Callable[..., AsyncIterator[Any]]:
+        async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
+            outcome = _Outcome(self._rpc)
+            self._metrics.rpc.record_stream_start(self._rpc)
+            try:
+                with outcome:
+                    self._admit(context)
+                    async for response in behaviour(request, context):
+                        yield response
+                await outcome.abort_if_refused(context)
+            finally:
+                self._metrics.rpc.record_stream_end(self._rpc, code=outcome.code)
+
+        return answer
+
+    def _admit(self, context: Context) -> None:
+        metadata = dict(context.invocation_metadata() or ())
+        identity = self._authenticator.identity(str(metadata.get("authorization", "")))
+        authorise(identity, self._rpc)
+        _identity.set(identity)
+
+
+class _Outcome:
+    """How a call ended; as a context it takes every error of the call and keeps its status."""
+
+    def __init__(self, rpc: str) -> None:
+        self._rpc = rpc
+        self._status: status_pb2.Status | None = None
+        self.code = "CANCELLED"  # until it is known to have ended otherwise
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        if error is None:
+            self.code = "OK"
+            return False
+        if not isinstance(error, Exception):
+            return False
+        self._status = self._status_of(error)
+        self.code = CODE_NAMES[self._status.code]
+        return True
+
+    def _status_of(self, error: Exception) -> status_pb2.Status:
+        if isinstance(error, PlacewrightError):
+            log.info("rpc_refused", rpc=self._rpc, error=type(error).__name__, message=str(error))
+            return status_of(error)
+        log.exception("rpc_failed", rpc=self._rpc)
+        return INTERNAL
+
+    async def abort_if_refused(self, context: Context) -> None:
+        if self._status is not None:
+            await self.abort(context)
+
+    async def abort(self, context: Context) -> NoReturn:
+        """End the call with the status and its details."""
+        assert self._status is not None, self._rpc
+        converted = rpc_status.to_status(self._status)
+        context.set_trailing_metadata(converted.trailing_metadata)
+        await context.abort(converted.code, converted.details)
+        raise AssertionError("abort returned")

@@ -1,0 +1,181 @@
+"""JobService: decode, call, encode."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from google.rpc import code_pb2
+
+from placewright.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
+from scheduler.api import enums
+from scheduler.api.checks import Checks, checking, shown
+from scheduler.api.decode_job import Vocabulary, decode_submission
+from scheduler.api.encode_job import encode_job
+from scheduler.api.errors import status_of
+from scheduler.api.interceptor import Context, caller
+from scheduler.api.positions import decode_cursor, decode_page_token, encode_cursor, encode_page_token
+from scheduler.model.errors import PlacewrightError
+from scheduler.model.ids import JobId, Principal, QueueName
+from scheduler.model.limits import FILTER_ITEMS_MAX, SUBMISSIONS_PER_CALL_MAX
+from scheduler.service.jobs import Accepted, JobFilter, Jobs, Submission
+from scheduler.service.watch import EventKind, Watches, WatchEvent
+
+HEARTBEAT_MS_DEFAULT = 15_000
+HEARTBEAT_MS_MIN = 1_000
+HEARTBEAT_MS_MAX = 300_000
+
+EVENT_KINDS = {
+    kind: job_service_pb2.WatchEventKind.Value(f"WATCH_EVENT_KIND_{kind.name}") for kind in EventKind
+}
+
+
+class JobServicer(job_service_pb2_grpc.JobServiceServicer):
+    """The wire's side of `service.jobs` and `service.watch`."""
+
+    def __init__(self, jobs: Jobs, watches: Watches, vocabulary: Vocabulary) -> None:
+        self._jobs, self._watches, self._vocabulary = jobs, watches, vocabulary
+
+    async def SubmitJob(
+        self, request: job_service_pb2.SubmitJobRequest, context: Context
+    ) -> job_service_pb2.SubmitJobResponse:
+        submission = decode_submission(request.submission, self._vocabulary, prefix="submission.")
+        accepted = await self._jobs.submit(submission, caller().principal)
+        return job_service_pb2.SubmitJobResponse(job=encode_job(accepted.view), revision=accepted.revision)
+
+    async def SubmitJobs(
+        self, request: job_service_pb2.SubmitJobsRequest, context: Context
+    ) -> job_service_pb2.SubmitJobsResponse:
+        with checking() as checks:
+            checks.count("submissions", len(request.submissions), 1, SUBMISSIONS_PER_CALL_MAX)
+            _check_request_ids_differ(request.submissions, checks)
+        decoded = [self._decoded(index, item) for index, item in enumerate(request.submissions)]
+        results = await self._submit_good(decoded, caller().principal)
+        revisions = [result.revision for result in results if isinstance(result, Accepted)]
+        return job_service_pb2.SubmitJobsResponse(
+            results=[_encode_result(result) for result in results], revision=max(revisions, default=0)
+        )
+
+    def _decoded(self, index: int, item: job_service_pb2.JobSubmission) -> Submission | PlacewrightError:
+        try:
+            return decode_submission(item, self._vocabulary, prefix=f"submissions[{index}].")
+        except PlacewrightError as error:
+            return error
+
+    async def _submit_good(
+        self, decoded: Sequence[Submission | PlacewrightError], principal: Principal
+    ) -> list[Accepted | PlacewrightError]:
+        """A result for each: the bad ones keep their error, the good ones are submitted together."""
+        good = [item for item in decoded if isinstance(item, Submission)]
+        submitted = iter(await self._jobs.submit_many(good, principal) if good else [])
+        return [next(submitted) if isinstance(item, Submission) else item for item in decoded]
+
+    async def GetJob(
+        self, request: job_service_pb2.GetJobRequest, context: Context
+    ) -> job_service_pb2.GetJobResponse:
+        with checking() as checks:
+            checks.id("job_id", request.job_id)
+            min_revision = checks.revision(request.min_revision)
+        view = await self._jobs.get(JobId(request.job_id), min_revision=min_revision)
+        return job_service_pb2.GetJobResponse(job=encode_job(view))
+
+    async def ListJobs(
+        self, request: job_service_pb2.ListJobsRequest, context: Context
+    ) -> job_service_pb2.ListJobsResponse:
+        with checking() as checks:
+            wanted = decode_filter(request.filter, checks)
+            size = checks.page_size(request.page_size)
+            min_revision = checks.revision(request.min_revision)
+        after, first_cursor = decode_page_token("page_token", request.page_token, request.filter)
+        cursor = first_cursor or self._watches.cursor()
+        page = await self._jobs.list_page(
+            wanted, after=None if after is None else JobId(after), size=size, min_revision=min_revision
+        )
+        return job_service_pb2.ListJobsResponse(
+            jobs=[encode_job(view) for view in page.jobs],
+            next_page_token=encode_page_token(page.next_after, request.filter, cursor),
+            watch_cursor=encode_cursor(cursor),
+            total_size=page.total,
+        )
+
+    async def CancelJob(
+        self, request: job_service_pb2.CancelJobRequest, context: Context
+    ) -> job_service_pb2.CancelJobResponse:
+        with checking() as checks:
+            checks.id("job_id", request.job_id)
+            checks.text("reason", request.reason)
+            checks.request_id("request_id", request.request_id)
+            version = checks.etag(request.etag)
+        accepted = await self._jobs.cancel(
+            JobId(request.job_id),
+            reason=request.reason,
+            version=version,
+            principal=caller().principal,
+            request_id=request.request_id,
+        )
+        return job_service_pb2.CancelJobResponse(job=encode_job(accepted.view), revision=accepted.revision)
+
+    async def WatchJobs(
+        self, request: job_service_pb2.WatchJobsRequest, context: Context
+    ) -> AsyncIterator[job_service_pb2.WatchJobsResponse]:
+        heartbeat_ms = HEARTBEAT_MS_DEFAULT
+        with checking() as checks:
+            wanted = decode_filter(request.filter, checks)
+            if request.HasField("heartbeat_interval"):
+                heartbeat_ms = checks.duration_ms(
+                    "heartbeat_interval",
+                    request.heartbeat_interval,
+                    minimum=HEARTBEAT_MS_MIN,
+                    maximum=HEARTBEAT_MS_MAX,
+                )
+        cursor = decode_cursor("cursor", request.cursor)
+        async for event in self._watches.watch(wanted, cursor=cursor, heartbeat_ms=heartbeat_ms):
+            yield _encode_event(event)
+
+
+def _check_request_ids_differ(submissions: Sequence[job_service_pb2.JobSubmission], checks: Checks) -> None:
+    seen: set[str] = set()
+    for index, submission in enumerate(submissions):
+        if submission.request_id in seen:
+            field = f"submissions[{index}].request_id"
+            checks.add(field, f"must differ from the others of the call, got {shown(submission.request_id)}")
+        seen.add(submission.request_id)
+
+
+def decode_filter(message: job_service_pb2.JobFilter, checks: Checks) -> JobFilter:
+    for name in ("queues", "phases", "job_ids"):
+        checks.count(f"filter.{name}", len(getattr(message, name)), 0, FILTER_ITEMS_MAX)
+    phases = set()
+    for index, value in enumerate(message.phases):
+        phase = enums.PHASES.to_model(value)
+        if phase is None:
+            checks.add(f"filter.phases[{index}]", f"must be one of {enums.PHASES.allowed}, got {value}")
+        else:
+            phases.add(phase)
+    if message.name:
+        checks.id("filter.name", message.name)
+    return JobFilter(
+        queues=frozenset(QueueName(queue) for queue in message.queues),
+        phases=frozenset(phases),
+        name=message.name,
+        job_ids=frozenset(JobId(job_id) for job_id in message.job_ids),
+    )
+
+
+def _encode_result(result: Accepted | PlacewrightError) -> job_service_pb2.SubmitJobsResult:
+    if isinstance(result, Accepted):
+        return job_service_pb2.SubmitJobsResult(job=encode_job(result.view))
+    status = status_of(result)
+    assert status.code != code_pb2.OK, result
+    return job_service_pb2.SubmitJobsResult(error=status)
+
+
+def _encode_event(event: WatchEvent) -> job_service_pb2.WatchJobsResponse:
+    job = None
+    if event.view is not None:
+        job = encode_job(event.view)
+    elif event.job_id is not None:
+        job = job_pb2.Job(job_id=event.job_id)
+    return job_service_pb2.WatchJobsResponse(
+        kind=EVENT_KINDS[event.kind],  # type: ignore[arg-type]  # an int is an enum value
+        job=job,
+        cursor=encode_cursor(event.cursor),
+        revision=event.revision,
+    )

@@ -1,0 +1,183 @@
+"""Pools between protobuf and model."""
+
+from placewright.v1 import pool_pb2
+from scheduler.api import enums
+from scheduler.api.checks import Checks, shown
+from scheduler.api.encode_job import duration, timestamp
+from scheduler.model import limits
+from scheduler.model.accelerator import Accelerator, Catalogue
+from scheduler.model.errors import NeverPossible
+from scheduler.model.ids import AcceleratorName, LauncherId
+from scheduler.model.job import Market
+from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
+from scheduler.model.view import PoolView
+
+
+def decode_spec(message: pool_pb2.PoolSpec, catalogue: Catalogue, checks: Checks) -> PoolSpec | None:
+    """The spec; None when something is wrong, which `checks` then holds.
+
+    Raises:
+        NeverPossible: the catalogue has no such shape.
+    """
+    accelerator = catalogue.accelerators.get(AcceleratorName(message.accelerator))
+    if accelerator is None:
+        allowed = ", ".join(sorted(catalogue.accelerators))
+        checks.add("spec.accelerator", f"must be one of {allowed}; got {shown(message.accelerator)}")
+    market = enums.MARKETS.to_model(message.market)
+    if market is None:
+        checks.add("spec.market", f"must be one of {enums.MARKETS.allowed}, got {message.market}")
+    lease_ms = limits.LEASE_DURATION_MS_DEFAULT
+    if message.HasField("lease_duration"):
+        lease_ms = checks.duration_ms(
+            "spec.lease_duration",
+            message.lease_duration,
+            minimum=limits.LEASE_DURATION_MS_MIN,
+            maximum=limits.LEASE_DURATION_MS_MAX,
+        )
+    price = checks.within(
+        "spec.price_usd_micros_per_accelerator_hour",
+        message.price_usd_micros_per_accelerator_hour,
+        0,
+        limits.PRICE_USD_MICROS_MAX,
+    )
+    places = {
+        part: checks.id(f"spec.{part}", getattr(message, part)) for part in ("provider", "region", "zone")
+    }
+    if message.jurisdiction:
+        checks.id("spec.jurisdiction", message.jurisdiction)
+    launcher_id = LauncherId(checks.id("spec.launcher_id", message.launcher_id))
+    if accelerator is None or market is None:
+        return None
+    nodes = _decode_nodes(message, accelerator, checks)
+    slices = _decode_slices(message, accelerator, checks)
+    limit = _decode_limit(message, market, checks)
+    _check_capacity(message, market, accelerator, checks)
+    if checks.violations:
+        return None
+    return PoolSpec(
+        accelerator=accelerator.name,
+        **places,
+        market=market,
+        node_groups=nodes,
+        slice_groups=slices,
+        limit_accelerators=limit,
+        price_usd_micros_per_accelerator_hour=price,
+        jurisdiction=message.jurisdiction,
+        launcher_id=launcher_id,
+        self_fencing=message.self_fencing,
+        lease_duration_ms=lease_ms,
+    )
+
+
+def _decode_nodes(
+    message: pool_pb2.PoolSpec, accelerator: Accelerator, checks: Checks
+) -> tuple[NodeGroup, ...]:
+    groups = []
+    for index, group in enumerate(message.node_groups):
+        field = f"spec.node_groups[{index}]"
+        nodes = checks.within(f"{field}.nodes", group.nodes, 1, limits.NODES_PER_POOL_MAX)
+        devices = checks.within(
+            f"{field}.devices_per_node", group.devices_per_node, 1, limits.DEVICES_PER_TASK_MAX
+        )
+        groups.append(NodeGroup(nodes=nodes, devices_per_node=devices))
+    if sum(group.nodes for group in groups) > limits.NODES_PER_POOL_MAX:
+        checks.add("spec.node_groups", f"must have at most {limits.NODES_PER_POOL_MAX} nodes in all")
+    assert accelerator.devices_per_node >= 1
+    return tuple(groups)
+
+
+def _decode_slices(
+    message: pool_pb2.PoolSpec, accelerator: Accelerator, checks: Checks
+) -> tuple[SliceGroup, ...]:
+    groups = []
+    for index, group in enumerate(message.slice_groups):
+        shape = accelerator.slices.get(group.topology)
+        if shape is None:
+            raise NeverPossible(
+                f"spec.slice_groups[{index}].topology is {shown(group.topology)}: {accelerator.name} "
+                f"comes in {', '.join(accelerator.slices) or 'no slices at all'}"
+            )
+        slices = checks.within(
+            f"spec.slice_groups[{index}].slices", group.slices, 1, limits.NODES_PER_POOL_MAX
+        )
+        groups.append(
+            SliceGroup(slices=slices, topology=group.topology, accelerators_per_slice=shape.accelerators)
+        )
+    return tuple(groups)
+
+
+def _decode_limit(message: pool_pb2.PoolSpec, market: Market, checks: Checks) -> int | None:
+    field, limit = "spec.limit_accelerators", message.limit_accelerators
+    if market is Market.RESERVED:
+        if limit:
+            checks.add(field, f"must be 0 for a reserved pool, whose capacity is known, got {limit}")
+        return None
+    return checks.within(field, limit, 1, limits.ACCELERATORS_PER_REPLICA_MAX)
+
+
+def _check_capacity(
+    message: pool_pb2.PoolSpec, market: Market, accelerator: Accelerator, checks: Checks
+) -> None:
+    if message.node_groups and message.slice_groups:
+        checks.add(
+            "spec.slice_groups", "must be empty when there are node_groups: a pool has one or the other"
+        )
+    if message.node_groups or message.slice_groups:
+        return
+    if market is Market.RESERVED:
+        checks.add("spec.node_groups", "must have at least 1 item (or slice_groups) for a reserved pool")
+    elif not accelerator.slices:
+        checks.add(
+            "spec.node_groups",
+            f"must have at least 1 item: {accelerator.name} is not sold in slices, so the node size matters",
+        )
+
+
+def encode_spec(spec: PoolSpec) -> pool_pb2.PoolSpec:
+    return pool_pb2.PoolSpec(
+        accelerator=spec.accelerator,
+        provider=spec.provider,
+        region=spec.region,
+        zone=spec.zone,
+        market=enums.MARKETS.to_wire(spec.market),  # type: ignore[arg-type]  # an int is an enum value
+        node_groups=[
+            pool_pb2.NodeGroup(nodes=g.nodes, devices_per_node=g.devices_per_node) for g in spec.node_groups
+        ],
+        slice_groups=[pool_pb2.SliceGroup(slices=g.slices, topology=g.topology) for g in spec.slice_groups],
+        limit_accelerators=spec.limit_accelerators or 0,
+        price_usd_micros_per_accelerator_hour=spec.price_usd_micros_per_accelerator_hour,
+        jurisdiction=spec.jurisdiction,
+        launcher_id=spec.launcher_id,
+        self_fencing=spec.self_fencing,
+        lease_duration=duration(spec.lease_duration_ms),
+    )
+
+
+def encode_pool(view: PoolView) -> pool_pb2.Pool:
+    pool = view.pool
+    cordon = None
+    if pool.cordon is not None:
+        cordon = pool_pb2.Cordon(
+            reason=pool.cordon.reason,
+            principal=pool.cordon.principal,
+            cordoned_at=timestamp(pool.cordon.cordoned_at_ms),
+        )
+    return pool_pb2.Pool(
+        pool_id=pool.id,
+        spec=encode_spec(pool.spec),
+        status=pool_pb2.PoolStatus(
+            ready=pool.status.ready,
+            unavailable_nodes=pool.status.unavailable_nodes,
+            message=pool.status.message,
+        ),
+        cordon=cordon,
+        deleting=pool.deleting,
+        usage=pool_pb2.PoolUsage(
+            accelerators=view.accelerators,
+            accelerators_used=view.accelerators_used,
+            runs=view.runs,
+            accelerators_believed_free=view.believed_free,
+        ),
+        etag=str(view.version),
+        revision=view.version,
+    )

@@ -1,0 +1,118 @@
+"""The mirror: a process's own copy of the live state, kept up to date by the event stream."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from scheduler.model.errors import CursorTooOld, NotCaughtUp, StoreUnavailable
+from scheduler.model.ids import Revision
+from scheduler.model.state import State
+from scheduler.model.transaction import Commit
+from scheduler.ports import Clock, StateStore
+from scheduler.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+READ_WAIT_MS = 5_000
+RETRY_AFTER_MS = 200
+
+
+class Listener(Protocol):
+    """Told of every change, in order and without a gap, after the mirror took it over. Must not block."""
+
+    def committed(self, commits: Sequence[Commit]) -> None: ...
+
+    def reloaded(self, state: State) -> None:
+        """The mirror started over: what was known before may have changed in any way."""
+
+
+class Mirror:
+    """`state` is at one revision at any time; it changes only between awaits.
+
+    Attributes:
+        is_connected: the last read of the stream worked.
+        disconnections: how often the store went out of reach; a rise means that time has passed unseen.
+    """
+
+    def __init__(self, store: StateStore, clock: Clock, metrics: Metrics, *, state: State) -> None:
+        self._store, self._clock, self._metrics = store, clock, metrics
+        self.state = state
+        self.is_connected = True
+        self.disconnections = 0
+        self._listeners: list[Listener] = []
+        self._advanced = asyncio.Condition()
+
+    @classmethod
+    async def load(cls, store: StateStore, clock: Clock, metrics: Metrics) -> "Mirror":
+        return cls(store, clock, metrics, state=await store.load())
+
+    def add_listener(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        self._listeners.remove(listener)
+
+    async def run(self) -> None:
+        """Follow the stream until cancelled."""
+        while True:
+            try:
+                await self._follow()
+            except CursorTooOld:
+                await self._reload()
+            except StoreUnavailable as error:
+                await self._wait_for_store(error)
+
+    async def caught_up(self, revision: Revision, *, timeout_ms: int = READ_WAIT_MS) -> None:
+        """Wait until the mirror is at least at `revision`.
+
+        Raises:
+            NotCaughtUp: it was not within `timeout_ms`.
+        """
+        if self.state.revision >= revision:
+            return
+        try:
+            async with asyncio.timeout(timeout_ms / 1000), self._advanced:
+                await self._advanced.wait_for(lambda: self.state.revision >= revision)
+        except TimeoutError:
+            raise NotCaughtUp(
+                f"this replica is at revision {self.state.revision} and has not seen {revision} "
+                f"within {timeout_ms} ms"
+            ) from None
+
+    async def _follow(self) -> None:
+        commits = await self._store.read_commits(
+            self.state.history, self.state.revision, wait_ms=READ_WAIT_MS
+        )
+        self.is_connected = True
+        for commit in commits:
+            self._metrics.lifecycle.record_commit(self.state, commit)
+            self.state.apply(commit)
+        self._metrics.store.record_mirror(revision=self.state.revision, now_ms=self._clock.now_ms())
+        if commits:
+            for listener in tuple(self._listeners):
+                listener.committed(commits)
+            await self._announce()
+
+    async def _reload(self) -> None:
+        try:
+            self.state = await self._store.load()
+        except StoreUnavailable as error:
+            await self._wait_for_store(error)
+            return
+        log.warning("mirror_reloaded", history=self.state.history, revision=self.state.revision)
+        for listener in tuple(self._listeners):
+            listener.reloaded(self.state)
+        await self._announce()
+
+    async def _wait_for_store(self, error: StoreUnavailable) -> None:
+        if self.is_connected:
+            log.warning("store_lost", error=str(error))
+            self.disconnections += 1
+        self.is_connected = False
+        await self._clock.sleep(RETRY_AFTER_MS)
+
+    async def _announce(self) -> None:
+        async with self._advanced:
+            self._advanced.notify_all()

@@ -1,0 +1,135 @@
+"""What the leader does without a plan: make replicas, stop runs, finish jobs, remove what is over."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from scheduler.model.ids import ReplicaId, replica_id_of, run_id_of
+from scheduler.model.job import Job, JobPhase
+from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX
+from scheduler.model.records import Key, Kind
+from scheduler.model.replica import Replica, ReplicaState
+from scheduler.model.run import EndReason
+from scheduler.model.state import State
+from scheduler.model.transaction import Fence, IsAt, IsPlannedAt, Put, Transaction
+from scheduler.model.transitions.ending import done
+from scheduler.model.transitions.jobs import new_replica
+from scheduler.model.transitions.runs import live_run, stop_requested
+
+RETENTION_MS_MIN = 7 * 24 * 3_600_000  # of jobs after submission, so that a request id is known as long
+RETENTION_AFTER_END_MS = 24 * 3_600_000
+
+
+def settlements(state: State, *, now_ms: int, fence: Fence) -> Iterator[Transaction]:
+    """Every move that is due at this instant and needs no plan, in a fixed order."""
+    for job in state.unfinished_jobs():
+        yield from _of_job(state, job, now_ms=now_ms, fence=fence)
+    for pool in state.pools():
+        if pool.deleting and not state.live_runs(pool.id):
+            key = Key(Kind.POOL, pool.id)
+            yield Transaction(checks=(IsAt(key, state.version(key)),), deletes=(key,), fence=fence)
+
+
+def _of_job(state: State, job: Job, *, now_ms: int, fence: Fence) -> Iterator[Transaction]:
+    replicas = state.replicas_of(job)
+    if len(replicas) < job.spec.replicas and not job.is_cancelling:
+        yield from _missing_replicas(state, job, fence=fence)
+        return
+    if all(replica.state is ReplicaState.DONE for replica in replicas):
+        yield _finished(state, job, replicas, now_ms=now_ms, fence=fence)
+        return
+    for replica in replicas:
+        yield from _of_replica(state, job, replica, now_ms=now_ms, fence=fence)
+
+
+def _missing_replicas(state: State, job: Job, *, fence: Fence) -> Iterator[Transaction]:
+    key = Key(Kind.JOB, job.id)
+    check = IsPlannedAt(key, state.planning_version(key))
+    missing = [i for i in range(job.spec.replicas) if state.replica(replica_id_of(job.id, i)) is None]
+    for start in range(0, len(missing), CHANGES_PER_TRANSACTION_MAX):
+        chunk = missing[start : start + CHANGES_PER_TRANSACTION_MAX]
+        puts = tuple(Put(entity=new_replica(job, index)) for index in chunk)
+        yield Transaction(checks=(check,), puts=puts, fence=fence)
+
+
+def _finished(state: State, job: Job, replicas: list[Replica], *, now_ms: int, fence: Fence) -> Transaction:
+    key = Key(Kind.JOB, job.id)
+    finished = replace(job, outcome=_outcome(replicas), finished_at_ms=now_ms)
+    return Transaction(
+        checks=(IsAt(key, state.version(key)),), puts=(Put(entity=finished, replans=True),), fence=fence
+    )
+
+
+def _outcome(replicas: list[Replica]) -> JobPhase:
+    outcomes = {replica.outcome for replica in replicas}
+    if outcomes - {EndReason.SUCCEEDED, EndReason.CANCELLED}:
+        return JobPhase.FAILED
+    return JobPhase.CANCELLED if EndReason.CANCELLED in outcomes or not outcomes else JobPhase.SUCCEEDED
+
+
+def _of_replica(
+    state: State, job: Job, replica: Replica, *, now_ms: int, fence: Fence
+) -> Iterator[Transaction]:
+    if replica.state is ReplicaState.WAITING and job.is_cancelling:
+        yield _given_up(state, replica, fence=fence)
+    reason = _stop_reason(state, job, replica, now_ms)
+    if reason is None or replica.live_run is None:
+        return
+    found = live_run(state, replica.live_run)
+    assert found is not None, replica
+    transaction = stop_requested(found, reason, now_ms=now_ms, fence=fence)
+    if transaction is not None:
+        yield transaction
+
+
+def _given_up(state: State, replica: Replica, *, fence: Fence) -> Transaction:
+    key = Key(Kind.REPLICA, replica.id)
+    return Transaction(
+        checks=(IsAt(key, state.version(key)),),
+        puts=(Put(entity=done(replica, EndReason.CANCELLED)),),
+        fence=fence,
+    )
+
+
+def _stop_reason(state: State, job: Job, replica: Replica, now_ms: int) -> EndReason | None:
+    if replica.live_run is None:
+        return None
+    if job.is_cancelling:
+        return EndReason.CANCELLED
+    ends_ms = timeout_at_ms(state, job, replica)
+    return EndReason.TIMEOUT if ends_ms is not None and ends_ms <= now_ms else None
+
+
+def timeout_at_ms(state: State, job: Job, replica: Replica) -> int | None:
+    """When the replica's live run has run for `max_duration`; None when it never will."""
+    run = None if replica.live_run is None else state.run(replica.live_run)
+    if run is None or run.running_at_ms is None or run.stop_reason or job.spec.max_duration_ms is None:
+        return None
+    return run.running_at_ms + job.spec.max_duration_ms
+
+
+def removals(state: State, *, now_ms: int, fence: Fence) -> Iterator[Transaction]:
+    """Jobs whose retention is over, with all that belongs to them; the job itself last."""
+    for job in state.finished_jobs():
+        assert job.finished_at_ms is not None, job
+        kept_until_ms = max(
+            job.submitted_at_ms + RETENTION_MS_MIN, job.finished_at_ms + RETENTION_AFTER_END_MS
+        )
+        if kept_until_ms <= now_ms:
+            yield from _removed(state, job, fence=fence)
+
+
+def _removed(state: State, job: Job, *, fence: Fence) -> Iterator[Transaction]:
+    parts = [key for replica in state.replicas_of(job) for key in _parts(replica.id, replica.run_number)]
+    for start in range(0, len(parts), CHANGES_PER_TRANSACTION_MAX):
+        yield Transaction(deletes=tuple(parts[start : start + CHANGES_PER_TRANSACTION_MAX]), fence=fence)
+    key = Key(Kind.JOB, job.id)
+    yield Transaction(
+        checks=(IsAt(key, state.version(key)),),
+        deletes=(Key(Kind.PAYLOAD, job.id), Key(Kind.IDEMPOTENCY, job.request_key), key),
+        fence=fence,
+    )
+
+
+def _parts(replica_id: ReplicaId, runs: int) -> list[Key]:
+    run_keys = [Key(Kind.RUN, run_id_of(replica_id, number)) for number in range(1, runs + 1)]
+    return [*run_keys, Key(Kind.REPLICA, replica_id)]

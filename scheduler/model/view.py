@@ -1,0 +1,133 @@
+"""What callers see: a job with its replicas and runs, a pool with its usage, derived from the state."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from scheduler.model.ids import JobId, PoolId, Revision
+from scheduler.model.job import Job, JobPhase
+from scheduler.model.pool import Pool
+from scheduler.model.records import Key, Kind
+from scheduler.model.replica import Replica, ReplicaState
+from scheduler.model.run import Run, RunState
+from scheduler.model.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaView:
+    """A replica with its newest run."""
+
+    replica: Replica
+    run: Run | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A job as callers see it.
+
+    Attributes:
+        revision: the newest write to the job, its replicas or its newest runs.
+        replicas: by index; empty where there are more than were asked for.
+    """
+
+    job: Job
+    phase: JobPhase
+    counts: dict[ReplicaState, int]
+    version: Revision
+    revision: Revision
+    replicas: tuple[ReplicaView, ...]
+
+
+def job_view(state: State, job_id: JobId, *, replicas_max: int) -> JobView | None:
+    job = state.job(job_id)
+    if job is None:
+        return None
+    replicas = state.replicas_of(job)
+    key = Key(Kind.JOB, job_id)
+    return JobView(
+        job=job,
+        phase=phase_of(job, replicas),
+        counts=_counts(job, replicas),
+        version=state.version(key),
+        revision=_newest(state, job, replicas),
+        replicas=tuple(_replica_view(state, r) for r in replicas) if len(replicas) <= replicas_max else (),
+    )
+
+
+def phase_of(job: Job, replicas: list[Replica]) -> JobPhase:
+    """The outcome of a finished job; else ACTIVE as soon as one replica has a place."""
+    if job.outcome is not None:
+        return job.outcome
+    placed = any(r.state in (ReplicaState.PLACED, ReplicaState.RUNNING) for r in replicas)
+    return JobPhase.ACTIVE if placed else JobPhase.PENDING
+
+
+def _counts(job: Job, replicas: list[Replica]) -> dict[ReplicaState, int]:
+    """Replicas per state; one that has not been made yet waits."""
+    counts = Counter(replica.state for replica in replicas)
+    if not job.is_finished:
+        counts[ReplicaState.WAITING] += job.spec.replicas - len(replicas)
+    return {replica_state: counts[replica_state] for replica_state in ReplicaState}
+
+
+def _newest(state: State, job: Job, replicas: list[Replica]) -> Revision:
+    keys = [Key(Kind.JOB, job.id)]
+    keys += [Key(Kind.REPLICA, replica.id) for replica in replicas]
+    keys += [Key(Kind.RUN, replica.last_run) for replica in replicas if replica.last_run is not None]
+    return max(record.version for record in map(state.record, keys) if record is not None)
+
+
+def _replica_view(state: State, replica: Replica) -> ReplicaView:
+    run = None if replica.last_run is None else state.run(replica.last_run)
+    return ReplicaView(replica=replica, run=run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolView:
+    """A pool as callers see it, in accelerators.
+
+    Attributes:
+        accelerators: that may be used, after limits and unavailable nodes.
+        believed_free: beyond those that run; None where capacity is known.
+    """
+
+    pool: Pool
+    version: Revision
+    accelerators: int
+    accelerators_used: int
+    runs: int
+    believed_free: int | None
+
+
+def pool_view(state: State, pool_id: PoolId, *, now_ms: int) -> PoolView | None:
+    pool = state.pool(pool_id)
+    if pool is None:
+        return None
+    runs = state.live_runs(pool_id)
+    return PoolView(
+        pool=pool,
+        version=state.version(Key(Kind.POOL, pool_id)),
+        accelerators=usable_accelerators(pool),
+        accelerators_used=sum(run.placement.accelerators for run in runs),
+        runs=len(runs),
+        believed_free=believed_free(pool, runs, now_ms=now_ms),
+    )
+
+
+def usable_accelerators(pool: Pool) -> int:
+    """Accelerators of the available nodes or slices, at most the limit."""
+    spec = pool.spec
+    units = [*spec.node_devices()] or [group.accelerators_per_slice for group in spec.slices()]
+    down = set(pool.status.unavailable_nodes)
+    available = sum(size for number, size in enumerate(units) if number not in down)
+    if spec.limit_accelerators is None:
+        return available
+    return min(available, spec.limit_accelerators) if units else spec.limit_accelerators
+
+
+def believed_free(pool: Pool, live_runs: list[Run], *, now_ms: int) -> int | None:
+    """Accelerators that may be asked for now: what is believed less what is being started."""
+    if pool.availability is None or pool.spec.limit_accelerators is None:
+        return None
+    believed = pool.availability.believed_free(now_ms=now_ms, limit=pool.spec.limit_accelerators)
+    unconfirmed = (RunState.PLACED, RunState.STARTING)
+    return max(0, believed - sum(r.placement.accelerators for r in live_runs if r.state in unconfirmed))

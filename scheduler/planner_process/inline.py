@@ -1,0 +1,50 @@
+"""The planner in this process, for tests and simulation: it holds everything up while it plans."""
+
+from collections.abc import AsyncGenerator, Sequence
+
+from scheduler.model.errors import PlannerFailed
+from scheduler.model.plan import Plan, WorkLimits
+from scheduler.model.state import State
+from scheduler.model.transaction import Commit
+from scheduler.planner_process.planning_run import PriorityClasses, copy_of, plans_of
+
+
+class InlinePlanner:
+    """`Planner` without a process."""
+
+    def __init__(self, priority_classes: PriorityClasses) -> None:
+        self._priority_classes = priority_classes
+        self._state: State | None = None
+        self._is_interrupted = False
+
+    async def reset(self, state: State) -> None:
+        """As the port says."""
+        self._state = copy_of(state)
+
+    async def observe(self, commits: Sequence[Commit]) -> None:
+        """As the port says."""
+        assert self._state is not None, "reset comes first"
+        for commit in commits:
+            self._state.apply(commit)
+
+    async def plan(self, *, now_ms: int, limits: WorkLimits) -> AsyncGenerator[Plan, None]:
+        """As the port says."""
+        assert self._state is not None, "reset comes first"
+        self._is_interrupted = False
+        try:
+            plans = plans_of(
+                self._state, now_ms=now_ms, limits=limits, priority_classes=self._priority_classes
+            )
+            for plan in plans:
+                yield plan
+                if self._is_interrupted:
+                    return
+        except AssertionError as error:
+            raise PlannerFailed(f"the planner broke an invariant: {error}") from error
+
+    async def interrupt(self) -> None:
+        """As the port says; takes effect before the next plan is begun."""
+        self._is_interrupted = True
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,48 @@
+"""One run of the planner over a state: each plan is verified before anyone sees it."""
+
+from collections.abc import Iterator, Mapping
+
+from scheduler.codec.commits import commits_of
+from scheduler.model.errors import PlannerFailed
+from scheduler.model.ids import PriorityClassName
+from scheduler.model.plan import Plan, Snapshot, WorkLimits
+from scheduler.model.priority import PriorityClass
+from scheduler.model.state import State
+from scheduler.planning.planner import floor_plan, improve
+from scheduler.planning.snapshot import snapshot_of
+from scheduler.planning.verify import violations
+
+VIOLATIONS_SHOWN_MAX = 5
+
+PriorityClasses = Mapping[PriorityClassName, PriorityClass]
+
+
+def plans_of(
+    state: State, *, now_ms: int, limits: WorkLimits, priority_classes: PriorityClasses
+) -> Iterator[Plan]:
+    """The floor, then the improved plan.
+
+    Raises:
+        PlannerFailed: a plan breaks a rule.
+    """
+    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
+    floor = verified(snapshot, floor_plan(snapshot))
+    yield floor
+    yield verified(snapshot, improve(snapshot, floor, limits=limits))
+
+
+def verified(snapshot: Snapshot, plan: Plan) -> Plan:
+    """The plan, if it breaks no rule."""
+    broken = violations(snapshot, plan)
+    if broken:
+        shown = "; ".join(str(violation) for violation in broken[:VIOLATIONS_SHOWN_MAX])
+        raise PlannerFailed(f"the {plan.method} plan breaks {len(broken)} rules: {shown}")
+    return plan
+
+
+def copy_of(state: State) -> State:
+    """A state of its own with the same records."""
+    copy = State(state.history)
+    for commit in commits_of(state):
+        copy.apply(commit)
+    return copy

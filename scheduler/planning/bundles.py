@@ -1,0 +1,70 @@
+"""Bundles: identical waiting replicas, planned as one integer."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from scheduler.model.job import JobSpec
+from scheduler.model.plan import Snapshot, WaitingReplica
+from scheduler.planning.worth import Work, work_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bundle:
+    """Replicas that planning cannot tell apart.
+
+    Attributes:
+        replicas: longest waiting first.
+        spec: of the first replica's job; the others' are the same in all that planning looks at.
+        not_before_ms: they back off until then; None when they may be placed now.
+    """
+
+    replicas: tuple[WaitingReplica, ...]
+    spec: JobSpec
+    work: Work
+    not_before_ms: int | None
+
+
+def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
+    """Every waiting replica in one bundle; worthiest class first, then longest waiting, then id."""
+    groups: dict[Hashable, list[WaitingReplica]] = {}
+    job_keys: dict[str, Hashable] = {}
+    for each in snapshot.waiting:
+        key = job_keys.get(each.job.id)
+        if key is None:
+            key = job_keys[each.job.id] = merge_key(each.job.spec)
+        groups.setdefault((key, back_off_ms(each, now_ms=snapshot.now_ms)), []).append(each)
+    bundles = [bundle_of(group, snapshot) for group in groups.values()]
+    return tuple(sorted(bundles, key=lambda bundle: (-bundle.work.worth, waiting_order(bundle.replicas[0]))))
+
+
+def bundle_of(group: list[WaitingReplica], snapshot: Snapshot) -> Bundle:
+    spec = group[0].job.spec
+    return Bundle(
+        replicas=tuple(sorted(group, key=waiting_order)),
+        spec=spec,
+        work=work_of(spec, snapshot.priority_classes[spec.priority_class]),
+        not_before_ms=back_off_ms(group[0], now_ms=snapshot.now_ms),
+    )
+
+
+def merge_key(spec: JobSpec) -> Hashable:
+    """Everything about a job that planning looks at."""
+    return (
+        spec.priority_class,
+        spec.training is not None and spec.training.estimated_duration_ms is not None,
+        spec.constraints,
+        tuple(
+            (way.accelerator, way.tasks, way.devices_per_task, way.slice_topology, way.speed_permille)
+            for way in spec.alternatives
+        ),
+    )
+
+
+def back_off_ms(each: WaitingReplica, *, now_ms: int) -> int | None:
+    not_before_ms = each.replica.not_before_ms
+    return not_before_ms if not_before_ms > now_ms else None
+
+
+def waiting_order(each: WaitingReplica) -> tuple[int, str]:
+    """Sort key: longest waiting, then id."""
+    return (each.replica.waiting_since_ms, each.replica.id)

@@ -1,0 +1,72 @@
+"""Explanation: why each replica that got no place waits, with the numbers of this plan."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from scheduler.model.deferral import Deferral, DeferralReason, PoolVerdict
+from scheduler.model.ids import ReplicaId
+from scheduler.planning.bundles import Bundle
+from scheduler.planning.greedy import free_after, left_after
+from scheduler.planning.problem import Integers, Problem
+
+STRUCTURAL = (PoolVerdict.OTHER_ACCELERATOR, PoolVerdict.EXCLUDED_BY_CONSTRAINTS, PoolVerdict.TOO_BIG)
+CLOSED = (PoolVerdict.CORDONED, PoolVerdict.NO_LAUNCHER)
+
+
+def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, Deferral], ...]:
+    """A deferral for every replica without a place, by replica id; made once per bundle."""
+    left = left_after(problem.columns, taken, left=problem.counts).tolist()
+    accelerators = accelerators_left(problem, taken)
+    found: list[tuple[ReplicaId, Deferral]] = []
+    for number, bundle in enumerate(problem.bundles):
+        waiting = len(bundle.replicas) if bundle.not_before_ms is not None else left[number]
+        if waiting:
+            deferral = deferral_of(problem, number, accelerators)
+            found.extend((each.replica.id, deferral) for each in bundle.replicas[-waiting:])
+    return tuple(sorted(found, key=lambda each: each[0]))
+
+
+def deferral_of(problem: Problem, number: int, accelerators: list[int]) -> Deferral:
+    bundle, survey = problem.bundles[number], problem.survey
+    verdicts = survey.verdicts[number] if bundle.not_before_ms is None else {}
+    return Deferral(
+        reason=reason_of(bundle, verdicts),
+        verdicts=tuple((verdict, verdicts[verdict]) for verdict in PoolVerdict if verdicts.get(verdict)),
+        accelerators_needed=min(way.accelerators for way in bundle.spec.alternatives),
+        accelerators_free_max=max((accelerators[pool] for pool in survey.holders[number]), default=0),
+        cheapest_cost_usd_micros_per_useful_hour=survey.cheapest[number],
+        worth_usd_micros_per_useful_hour=bundle.work.worth,
+        not_before_ms=bundle.not_before_ms,
+        planned_revision=problem.snapshot.revision,
+    )
+
+
+def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int]) -> DeferralReason:
+    """The first that explains the wait: time, structure, readiness, price, others, the provider, room."""
+    if bundle.not_before_ms is not None:
+        return DeferralReason.BACKING_OFF
+    said = {verdict for verdict, pools in verdicts.items() if pools}
+    possible = said.difference(STRUCTURAL)
+    if not possible:
+        return DeferralReason.FITS_NO_POOL
+    open_ = possible.difference(CLOSED)
+    if not open_:
+        return DeferralReason.POOL_NOT_READY
+    if open_ == {PoolVerdict.NOT_WORTH_THE_PRICE}:
+        return DeferralReason.NOT_WORTH_THE_PRICE
+    if PoolVerdict.OUTBID in open_:
+        return DeferralReason.OUTBID
+    if PoolVerdict.AVAILABILITY_DOUBTED in open_:
+        return DeferralReason.AVAILABILITY_DOUBTED
+    return DeferralReason.NO_CAPACITY
+
+
+def accelerators_left(problem: Problem, taken: Integers) -> list[int]:
+    """Free accelerators per pool after the plan, whatever their shape."""
+    free = np.array([room.accelerators for room in problem.rooms], dtype=np.int64)
+    after = free_after(problem.columns, taken, free=problem.free)
+    used = (problem.free - after)[:-1] * problem.row_accelerators
+    most_used = np.zeros(len(free), dtype=np.int64)
+    np.maximum.at(most_used, problem.row_pools, used)
+    return [int(left) for left in free - most_used]

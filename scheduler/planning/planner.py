@@ -1,0 +1,58 @@
+"""The planner: a snapshot in, a plan out. Pure: the same snapshot and limits always give the same plan."""
+
+from scheduler.model.plan import Plan, PlanMethod, Snapshot, WorkLimits
+from scheduler.planning.composition import plan_of
+from scheduler.planning.greedy import floor_of, value_of
+from scheduler.planning.improvement import improved
+from scheduler.planning.prices import guidance_of, priced, shadow_prices_of
+from scheduler.planning.problem import Problem, problem_of
+from scheduler.planning.quality import class_qualities, floor_quality, quality_of
+from scheduler.planning.solver.relaxation import relaxed
+
+
+def floor_plan(snapshot: Snapshot) -> Plan:
+    """The best greedy plan: always there, without a solver; its guidance is the snapshot's."""
+    problem = problem_of(snapshot)
+    floor = floor_of(problem)
+    return plan_of(
+        problem,
+        floor,
+        method=PlanMethod.FLOOR,
+        quality=floor_quality(problem, floor),
+        shadow_prices=(),
+        guidance=snapshot.guidance,
+    )
+
+
+def improve(snapshot: Snapshot, floor: Plan, *, limits: WorkLimits) -> Plan:
+    """A plan that is never worth less than the floor, with its bound and prices."""
+    assert floor.revision == snapshot.revision, (floor.revision, snapshot.revision)
+    return improved_plan(problem_of(snapshot), limits=limits)
+
+
+def improved_plan(problem: Problem, *, limits: WorkLimits) -> Plan:
+    columns, floor = problem.columns, floor_of(problem)
+    relaxation = relaxed(
+        columns, free=problem.free, counts=problem.counts, iterations_max=limits.lp_iterations_max
+    )
+    at_prices = priced(columns, relaxation.rows, free=problem.free, counts=problem.counts)
+    found = improved(problem, floor, at_prices, limits=limits)
+    value = value_of(columns, found.taken)
+    assert value >= value_of(columns, floor), (value, value_of(columns, floor))
+    shadow_prices = shadow_prices_of(problem, at_prices)
+    return plan_of(
+        problem,
+        found.taken,
+        method=PlanMethod.IMPROVED,
+        quality=quality_of(
+            problem,
+            value=value,
+            floor_value=value_of(columns, floor),
+            bound=at_prices.bound,
+            per_class=class_qualities(problem, found.taken, limits=limits),
+            status=found.status,
+            work=found.work,
+        ),
+        shadow_prices=shadow_prices,
+        guidance=guidance_of(problem, shadow_prices),
+    )

@@ -1,0 +1,80 @@
+"""Prices of rows: the bound they prove, what each column loses at them, and the guidance they give."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scheduler.model.guidance import Guidance
+from scheduler.model.ids import PoolId
+from scheduler.planning.problem import Columns, Integers, Problem
+
+SMOOTHING = 4
+"""A new shadow price moves the smoothed one by this part of the difference."""
+STILL = 32
+"""A difference of less than this part of the price moves nothing, so that guidance comes to rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Priced:
+    """Columns judged at given row prices; everything in integer micro-dollars per hour.
+
+    Attributes:
+        rows: (rows + 1,) price of one unit; the padding's is 0.
+        gains: (bundles,) what one replica gains at these prices on its best column, at least 0.
+        losses: (columns,) gain of the column's bundle less its own; what taking it costs the bound.
+        bound: at least the value of any plan, for any prices that are not negative.
+    """
+
+    rows: Integers
+    gains: Integers
+    losses: Integers
+    bound: int
+
+
+def priced(columns: Columns, rows: Integers, *, free: Integers, counts: Integers) -> Priced:
+    """Judge columns; the bound is the price of all that is free and the best gain of every replica."""
+    reduced = columns.term - (columns.amounts * rows[columns.rows]).sum(axis=1)
+    gains = np.zeros(len(counts), dtype=np.int64)
+    np.maximum.at(gains, columns.bundle, reduced)
+    bound = dot(free[:-1], rows[:-1]) + dot(counts, gains)
+    return Priced(rows=rows, gains=gains, losses=gains[columns.bundle] - reduced, bound=bound)
+
+
+def dot(left: Integers, right: Integers) -> int:
+    """The exact sum of products, however large."""
+    both = np.flatnonzero((left != 0) & (right != 0))
+    return sum(a * b for a, b in zip(left[both].tolist(), right[both].tolist(), strict=True))
+
+
+def shadow_prices_of(problem: Problem, found: Priced) -> tuple[tuple[PoolId, int], ...]:
+    """What one more accelerator of each open pool would be worth, micro-dollars per hour, by pool id.
+
+    Candidates for which nothing is free have no column; their pool is worth what they would gain there.
+    """
+    prices = np.zeros(len(problem.pools), dtype=np.int64)
+    np.add.at(prices, problem.row_pools, found.rows[:-1] // problem.row_accelerators)
+    candidates = problem.candidates
+    paid = (candidates.amounts * found.rows[candidates.rows]).sum(axis=1)
+    better = candidates.term - paid - found.gains[candidates.bundle]
+    np.maximum.at(prices, candidates.pool, prices[candidates.pool] + better // candidates.accelerators)
+    return tuple(
+        (planned.pool.id, price)
+        for planned, price in zip(problem.pools, prices.tolist(), strict=True)
+        if price > 0
+    )
+
+
+def guidance_of(problem: Problem, shadow_prices: tuple[tuple[PoolId, int], ...]) -> Guidance:
+    """The snapshot's guidance moved towards the new prices; a pool that is gone loses its price."""
+    old, new = dict(problem.snapshot.guidance.shadow_prices), dict(shadow_prices)
+    ids = [planned.pool.id for planned in problem.pools]
+    smoothed_prices = ((pool, smoothed(old.get(pool, 0), new.get(pool, 0))) for pool in ids)
+    return Guidance(shadow_prices=tuple((pool, price) for pool, price in smoothed_prices if price > 0))
+
+
+def smoothed(old: int, new: int) -> int:
+    difference = new - old
+    if abs(difference) <= new // STILL:
+        return old
+    step = max(1, abs(difference) // SMOOTHING)
+    return old + step if difference > 0 else old - step

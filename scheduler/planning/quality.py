@@ -1,0 +1,98 @@
+"""Quality: what a plan is worth, and at least how good the best could be, per priority class."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from scheduler.model.ids import PriorityClassName
+from scheduler.model.plan import ClassQuality, PlanQuality, SolverStatus, WorkLimits
+from scheduler.planning.greedy import free_after, value_of
+from scheduler.planning.prices import dot, priced
+from scheduler.planning.problem import Flags, Integers, Problem
+from scheduler.planning.solver.relaxation import relaxed
+
+
+def floor_quality(problem: Problem, floor: Integers) -> PlanQuality:
+    """Of a floor: values without bounds."""
+    value = value_of(problem.columns, floor)
+    return quality_of(
+        problem,
+        value=value,
+        floor_value=value,
+        bound=None,
+        per_class={
+            name: class_quality(problem, members, taken=floor, bound=None)
+            for name, members in classes_of(problem).items()
+        },
+    )
+
+
+def quality_of(
+    problem: Problem,
+    *,
+    value: int,
+    floor_value: int,
+    bound: int | None,
+    per_class: Mapping[PriorityClassName, ClassQuality],
+    status: SolverStatus = SolverStatus.NOT_RUN,
+    work: float = 0.0,
+) -> PlanQuality:
+    return PlanQuality(
+        objective_usd_micros_per_hour=value,
+        bound_usd_micros_per_hour=bound,
+        floor_usd_micros_per_hour=floor_value,
+        per_class=per_class,
+        status=status,
+        bundles=len(problem.bundles),
+        columns=len(problem.columns),
+        rows=len(problem.free) - 1,
+        work=work,
+    )
+
+
+def classes_of(problem: Problem) -> dict[PriorityClassName, Integers]:
+    """The bundles of each priority class that has any, worthiest class first, then by name."""
+    members: dict[PriorityClassName, list[int]] = {}
+    for number, bundle in enumerate(problem.bundles):
+        members.setdefault(bundle.spec.priority_class, []).append(number)
+    classes = problem.snapshot.priority_classes
+    order = sorted(members, key=lambda name: (-classes[name].worth_usd_micros, name))
+    return {name: np.array(members[name], dtype=np.int64) for name in order}
+
+
+def class_qualities(
+    problem: Problem, taken: Integers, *, limits: WorkLimits
+) -> dict[PriorityClassName, ClassQuality]:
+    """Per class, with the placements of the classes above it fixed as they are."""
+    columns, above = problem.columns, np.zeros_like(taken)
+    qualities: dict[PriorityClassName, ClassQuality] = {}
+    for name, members in classes_of(problem).items():
+        own = np.isin(columns.bundle, members)
+        free = free_after(columns, above, free=problem.free)
+        quality = class_quality(problem, members, taken=taken, bound=None)
+        bound = quality.demand_usd_micros_per_hour
+        if quality.value_usd_micros_per_hour < bound:
+            bound = min(bound, class_bound(problem, own, free, limits=limits))
+        qualities[name] = class_quality(problem, members, taken=taken, bound=bound)
+        above[own] = taken[own]
+    return qualities
+
+
+def class_bound(problem: Problem, own: Flags, free: Integers, *, limits: WorkLimits) -> int:
+    """At least what the class's columns can give on what is free."""
+    columns = problem.columns.only(own)
+    columns = columns.only(columns.that_fit(free))
+    relaxation = relaxed(columns, free=free, counts=problem.counts, iterations_max=limits.lp_iterations_max)
+    return priced(columns, relaxation.rows, free=free, counts=problem.counts).bound
+
+
+def class_quality(problem: Problem, members: Integers, *, taken: Integers, bound: int | None) -> ClassQuality:
+    columns = problem.columns
+    own = taken * np.isin(columns.bundle, members)
+    best = np.zeros(len(problem.counts), dtype=np.int64)
+    np.maximum.at(best, problem.candidates.bundle, problem.candidates.term)
+    return ClassQuality(
+        value_usd_micros_per_hour=value_of(columns, own),
+        bound_usd_micros_per_hour=bound,
+        demand_usd_micros_per_hour=dot(problem.counts[members], best[members]),
+    )

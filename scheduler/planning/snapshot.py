@@ -1,0 +1,57 @@
+"""The snapshot that a plan rests on, taken from the live state."""
+
+from collections.abc import Mapping
+
+from scheduler.model.ids import PriorityClassName
+from scheduler.model.plan import PlannedPool, Snapshot, WaitingReplica
+from scheduler.model.pool import Pool
+from scheduler.model.priority import PriorityClass
+from scheduler.model.records import Key, Kind
+from scheduler.model.replica import Replica, ReplicaState
+from scheduler.model.state import State
+
+
+def snapshot_of(
+    state: State, *, now_ms: int, priority_classes: Mapping[PriorityClassName, PriorityClass]
+) -> Snapshot:
+    """Pools by id and waiting replicas by id, so that the same state always gives the same snapshot."""
+    waiting = sorted(
+        (
+            each
+            for record in state.records(Kind.REPLICA)
+            if isinstance(record.entity, Replica)
+            and (each := waiting_replica(state, record.entity)) is not None
+        ),
+        key=lambda each: each.replica.id,
+    )
+    unknown = {each.job.spec.priority_class for each in waiting} - priority_classes.keys()
+    assert not unknown, f"priority classes {sorted(unknown)} are not among {sorted(priority_classes)}"
+    return Snapshot(
+        revision=state.revision,
+        now_ms=now_ms,
+        pools=tuple(planned_pool(state, pool) for pool in state.pools()),
+        waiting=tuple(waiting),
+        priority_classes=priority_classes,
+        guidance=state.guidance(),
+    )
+
+
+def waiting_replica(state: State, replica: Replica) -> WaitingReplica | None:
+    """The replica with its versions if it wants a place."""
+    job = state.job(replica.job_id) if replica.state is ReplicaState.WAITING else None
+    if job is None or job.is_finished or job.is_cancelling:
+        return None
+    return WaitingReplica(
+        replica=replica,
+        job=job,
+        replica_version=state.version(Key(Kind.REPLICA, replica.id)),
+        job_planning_version=state.planning_version(Key(Kind.JOB, job.id)),
+    )
+
+
+def planned_pool(state: State, pool: Pool) -> PlannedPool:
+    return PlannedPool(
+        pool=pool,
+        planning_version=state.planning_version(Key(Kind.POOL, pool.id)),
+        live_runs=tuple(state.live_runs(pool.id)),
+    )

@@ -1,0 +1,103 @@
+"""The integer search, by CP-SAT: one thread, a fixed seed and a limit of work, so that it repeats exactly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from scheduler.planning.problem import Columns, Integers
+
+EXACT_MAX = 2**53
+"""The sum of |coefficient x upper bound| must stay below it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchLimits:
+    deterministic_time: float
+    random_seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """What a search found.
+
+    Attributes:
+        taken: (columns,) counts, at least as good as the hint in the scaled objective.
+        is_optimal: proven, in exact micro-dollars.
+        work: deterministic time used.
+    """
+
+    taken: Integers
+    is_optimal: bool
+    work: float
+
+
+def searched(
+    columns: Columns, *, free: Integers, left: Integers, hint: Integers, limits: SearchLimits
+) -> Found:
+    """The best counts of the columns under the rows `free` (rows + 1,) and `left` (bundles,)."""
+    upper = uppers_of(columns, free=free, left=left)
+    assert (hint <= upper).all(), (hint, upper)
+    scale = scale_of(columns.term, upper)
+    model = cp_model.CpModel()
+    counts = [model.new_int_var(0, most, "") for most in upper.tolist()]
+    add_rows_hold_what_is_free(model, counts, columns, free=free)
+    add_bundles_have_so_many_replicas(model, counts, columns, left=left)
+    model.maximize(cp_model.LinearExpr.weighted_sum(counts, (columns.term // scale).tolist()))
+    for count, hinted in zip(counts, hint.tolist(), strict=True):
+        model.add_hint(count, hinted)
+    solver = solver_of(limits)
+    status = solver.solve(model)
+    assert status not in (cp_model.INFEASIBLE, cp_model.MODEL_INVALID), solver.response_stats()
+    work = float(solver.response_proto.deterministic_time)
+    if status == cp_model.UNKNOWN:
+        return Found(taken=hint, is_optimal=False, work=work)
+    taken = np.array([solver.value(count) for count in counts], dtype=np.int64)
+    return Found(taken=taken, is_optimal=status == cp_model.OPTIMAL and scale == 1, work=work)
+
+
+def solver_of(limits: SearchLimits) -> cp_model.CpSolver:
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = limits.random_seed
+    solver.parameters.max_deterministic_time = limits.deterministic_time
+    solver.parameters.linearization_level = 2
+    return solver
+
+
+def uppers_of(columns: Columns, *, free: Integers, left: Integers) -> Integers:
+    """(columns,) how often each column fits alone."""
+    fits = np.min(free[columns.rows] // np.maximum(columns.amounts, 1), axis=1)
+    uppers: Integers = np.minimum(left[columns.bundle], fits)
+    return uppers
+
+
+def scale_of(term: Integers, upper: Integers) -> int:
+    """The divisor that keeps the objective exact inside the solver; 1 where nothing is lost."""
+    most = sum(a * b for a, b in zip(term.tolist(), upper.tolist(), strict=True))
+    scale = 1 if most < EXACT_MAX else most // EXACT_MAX + 1
+    assert most // scale < EXACT_MAX, (most, scale)
+    return scale
+
+
+def add_rows_hold_what_is_free(
+    model: cp_model.CpModel, counts: list[cp_model.IntVar], columns: Columns, *, free: Integers
+) -> None:
+    at_column, at_item = np.nonzero(columns.amounts)
+    rows, amounts = columns.rows[at_column, at_item], columns.amounts[at_column, at_item]
+    order = np.argsort(rows, kind="stable")
+    starts = np.flatnonzero(np.diff(rows[order], prepend=-1))
+    for members in np.split(order, starts[1:]) if len(order) else []:
+        used = [counts[column] for column in at_column[members].tolist()]
+        total = cp_model.LinearExpr.weighted_sum(used, amounts[members].tolist())
+        model.add(total <= int(free[rows[members[0]]]))
+
+
+def add_bundles_have_so_many_replicas(
+    model: cp_model.CpModel, counts: list[cp_model.IntVar], columns: Columns, *, left: Integers
+) -> None:
+    order = np.argsort(columns.bundle, kind="stable")
+    starts = np.flatnonzero(np.diff(columns.bundle[order], prepend=-1))
+    for members in np.split(order, starts[1:]) if len(order) else []:
+        total = cp_model.LinearExpr.sum([counts[column] for column in members.tolist()])
+        model.add(total <= int(left[columns.bundle[members[0]]]))

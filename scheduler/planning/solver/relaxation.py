@@ -1,0 +1,81 @@
+"""The LP relaxation, solved by GLOP: prices of rows and fractions of columns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from ortools.linear_solver.python.model_builder_helper import (
+    ModelBuilderHelper,
+    ModelSolverHelper,
+    SolveStatus,
+)
+from scipy.sparse import csr_matrix
+
+from scheduler.planning.problem import Columns, Integers
+
+MICROS = 1_000_000
+"""GLOP is given dollars: micro-dollars fail numerically."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Relaxation:
+    """The optimum with fractional counts, or nothing but zeros if the limit ended it.
+
+    Attributes:
+        is_solved: whether the optimum was reached.
+        fractions: (columns,) how often each column is taken.
+        rows: (rows + 1,) price of one unit in micro-dollars per hour, not negative, rounded.
+    """
+
+    is_solved: bool
+    fractions: npt.NDArray[np.float64]
+    rows: Integers
+
+
+def relaxed(columns: Columns, *, free: Integers, counts: Integers, iterations_max: int) -> Relaxation:
+    """Maximise the sum of terms under the rows `free` (rows + 1,) and the `counts` (bundles,)."""
+    nothing = Relaxation(
+        is_solved=len(columns) == 0,
+        fractions=np.zeros(len(columns)),
+        rows=np.zeros(len(free), dtype=np.int64),
+    )
+    if not len(columns):
+        return nothing
+    solver = ModelSolverHelper("GLOP")
+    solver.set_solver_specific_parameters(f"max_number_of_iterations: {iterations_max}")
+    solver.solve(model_of(columns, free=free, counts=counts))
+    if solver.status() != SolveStatus.OPTIMAL:
+        assert solver.status() not in (SolveStatus.INFEASIBLE, SolveStatus.MODEL_INVALID), solver.status()
+        return nothing
+    duals = np.append(solver.dual_values()[: len(free) - 1], 0.0)
+    return Relaxation(
+        is_solved=True,
+        fractions=np.asarray(solver.variable_values(), dtype=np.float64),
+        rows=np.rint(np.maximum(duals, 0.0) * MICROS).astype(np.int64),
+    )
+
+
+def model_of(columns: Columns, *, free: Integers, counts: Integers) -> ModelBuilderHelper:
+    """Capacity rows first, then one row per bundle."""
+    rows, bundles = len(free) - 1, len(counts)
+    uses = columns.amounts > 0
+    at_row = np.concatenate([columns.rows[uses], rows + columns.bundle])
+    numbers = np.arange(len(columns))
+    at_column = np.concatenate([np.broadcast_to(numbers[:, None], uses.shape)[uses], numbers])
+    amounts = np.concatenate([columns.amounts[uses], np.ones(len(columns), dtype=np.int64)])
+    matrix = csr_matrix(
+        (amounts.astype(np.float64), (at_row, at_column)), shape=(rows + bundles, len(columns))
+    )
+    model = ModelBuilderHelper()
+    fill: Callable[..., None] = model.fill_model_from_sparse_data  # its stub swaps the array parameters
+    fill(
+        np.zeros(len(columns)),
+        np.full(len(columns), np.inf),
+        columns.term / MICROS,
+        np.full(rows + bundles, -np.inf),
+        np.concatenate([free[:-1], counts]).astype(np.float64),
+        matrix,
+    )
+    model.set_maximize(True)
+    return model

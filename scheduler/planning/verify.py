@@ -1,0 +1,276 @@
+"""Verify: which hard rules a plan breaks. Plain Python, no solver; what it passes may be carried out.
+
+No rule may be more violated after than before: running work may already violate one, because a pool
+shrank or a limit was lowered, and that alone stops nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scheduler.model.ids import PoolId, ReplicaId
+from scheduler.model.job import Alternative, Job
+from scheduler.model.plan import Place, Plan, PlannedPool, Snapshot, Step, WaitingReplica
+from scheduler.model.pool import Pool
+from scheduler.model.records import Key, Kind
+from scheduler.model.run import Placement, RunState
+from scheduler.model.transaction import Check, IsAt, IsPlannedAt
+from scheduler.planning.blocks import block_of, chain_of
+from scheduler.planning.eligibility import is_allowed
+from scheduler.planning.worth import charged_usd_micros_per_hour, term_usd_micros_per_hour, work_of
+
+
+class Rule(StrEnum):
+    """The hard rules, in the order in which they are looked at."""
+
+    PLACED_ONCE = "placed_once"
+    WAS_WAITING = "was_waiting"
+    ACCOUNTED_FOR = "accounted_for"
+    KNOWN_POOL = "known_pool"
+    OF_THE_SNAPSHOT = "of_the_snapshot"
+    PRECONDITIONS = "preconditions"
+    BACK_OFF = "back_off"
+    POOL_OPEN = "pool_open"
+    ALTERNATIVE = "alternative"
+    GANG_WHOLE = "gang_whole"
+    CONSTRAINTS = "constraints"
+    NUMBERS = "numbers"
+    NODE_THERE = "node_there"
+    NODE_CAPACITY = "node_capacity"
+    SLICE_USED_ONCE = "slice_used_once"
+    SLICE_TOPOLOGY = "slice_topology"
+    LIMIT = "limit"
+    BELIEVED_FREE = "believed_free"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A rule that is more violated after the plan than before.
+
+    Attributes:
+        subject: the replica, pool or node.
+        before, after: by how much; devices, accelerators or counts.
+    """
+
+    rule: Rule
+    subject: str
+    before: int
+    after: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The snapshot by id."""
+
+    snapshot: Snapshot
+    waiting: Mapping[ReplicaId, WaitingReplica]
+    pools: Mapping[PoolId, PlannedPool]
+    shadow_prices: Mapping[PoolId, int]
+
+
+def violations(snapshot: Snapshot, plan: Plan) -> list[Violation]:
+    """Every broken rule; empty for a plan that may be carried out."""
+    known = Known(
+        snapshot=snapshot,
+        waiting={each.replica.id: each for each in snapshot.waiting},
+        pools={planned.pool.id: planned for planned in snapshot.pools},
+        shadow_prices=dict(snapshot.guidance.shadow_prices),
+    )
+    found = list(whole_plan(known, plan))
+    for step in plan.steps:
+        found.extend(one_step(known, step))
+    placements: dict[PoolId, list[Placement]] = {}
+    for place in plan.places:
+        placements.setdefault(place.placement.pool_id, []).append(place.placement)
+    for planned in snapshot.pools:
+        found.extend(one_pool(known, planned, placements.get(planned.pool.id, [])))
+    return found
+
+
+def broken(rule: Rule, subject: str, detail: str) -> Violation:
+    """A rule that is kept or not, with no amount."""
+    return Violation(rule=rule, subject=subject, before=0, after=1, detail=detail)
+
+
+def whole_plan(known: Known, plan: Plan) -> Iterator[Violation]:
+    """Each replica is placed at most once; each waiting one is either placed or told why not."""
+    if plan.revision != known.snapshot.revision:
+        yield broken(Rule.OF_THE_SNAPSHOT, "plan", f"{plan.revision} != {known.snapshot.revision}")
+    placed = Counter(place.replica_id for place in plan.places)
+    deferred = Counter(replica_id for replica_id, _ in plan.deferrals)
+    for replica_id, times in placed.items():
+        if times > 1:
+            yield Violation(rule=Rule.PLACED_ONCE, subject=replica_id, before=1, after=times)
+        if replica_id not in known.waiting:
+            yield broken(Rule.WAS_WAITING, replica_id, "is not among the waiting")
+    for replica_id in sorted({*known.waiting, *deferred}):
+        outcomes = min(1, placed[replica_id]) + deferred[replica_id]
+        if outcomes != 1 or replica_id not in known.waiting:
+            yield broken(Rule.ACCOUNTED_FOR, replica_id, f"has {outcomes} outcomes")
+
+
+def one_step(known: Known, step: Step) -> Iterator[Violation]:
+    """Each placement is of a replica that may be placed there, on grounds that the commit can check."""
+    for place in step.places:
+        waiting, planned = known.waiting.get(place.replica_id), known.pools.get(place.placement.pool_id)
+        if planned is None:
+            yield broken(Rule.KNOWN_POOL, place.replica_id, f"{place.placement.pool_id} does not exist")
+        elif waiting is not None:
+            missing = [each for each in grounds_of(waiting, planned) if each not in step.preconditions]
+            if missing:
+                yield broken(Rule.PRECONDITIONS, place.replica_id, f"{missing} are not checked")
+            yield from one_place(known, place, waiting, planned.pool)
+
+
+def grounds_of(waiting: WaitingReplica, planned: PlannedPool) -> tuple[Check, ...]:
+    return (
+        IsAt(Key(Kind.REPLICA, waiting.replica.id), waiting.replica_version),
+        IsPlannedAt(Key(Kind.JOB, waiting.job.id), waiting.job_planning_version),
+        IsPlannedAt(Key(Kind.POOL, planned.pool.id), planned.planning_version),
+    )
+
+
+def one_place(known: Known, place: Place, waiting: WaitingReplica, pool: Pool) -> Iterator[Violation]:
+    subject, placement, job = place.replica_id, place.placement, waiting.job
+    if waiting.replica.not_before_ms > known.snapshot.now_ms:
+        yield broken(Rule.BACK_OFF, subject, f"backs off until {waiting.replica.not_before_ms}")
+    if pool.cordon is not None or pool.deleting or not pool.status.ready:
+        yield broken(Rule.POOL_OPEN, subject, f"{pool.id} takes nothing new")
+    if not is_allowed(job.spec.constraints, pool):
+        yield broken(Rule.CONSTRAINTS, subject, f"the constraints do not allow {pool.id}")
+    if not 0 <= placement.alternative_index < len(job.spec.alternatives):
+        yield broken(Rule.ALTERNATIVE, subject, f"has no alternative {placement.alternative_index}")
+        return
+    way = job.spec.alternatives[placement.alternative_index]
+    if not way.accelerator == placement.accelerator == pool.spec.accelerator:
+        yield broken(Rule.ALTERNATIVE, subject, f"wants {way.accelerator}, {pool.id} has another")
+    if placement.market is not pool.spec.market:
+        yield broken(Rule.ALTERNATIVE, subject, f"{placement.market} is not the market of {pool.id}")
+    yield from gang_is_whole(subject, placement, way, pool)
+    yield from numbers_are_exact(known, place, job, pool)
+
+
+def gang_is_whole(
+    subject: ReplicaId, placement: Placement, way: Alternative, pool: Pool
+) -> Iterator[Violation]:
+    """The placement is the alternative's gang, and its nodes hold all tasks, each node named once."""
+    shape = (placement.tasks, placement.devices_per_task, placement.slice_topology)
+    if shape != (way.tasks, way.devices_per_task, way.slice_topology):
+        yield broken(Rule.GANG_WHOLE, subject, f"{shape} is not the alternative's gang")
+    if pool.spec.is_sliced_on_demand:
+        if placement.nodes or placement.slice_topology is None:
+            yield broken(Rule.GANG_WHOLE, subject, f"{pool.id} makes slices and has no nodes")
+        return
+    tasks, numbers = sum(share.tasks for share in placement.nodes), {share.node for share in placement.nodes}
+    if tasks != way.tasks or any(share.tasks < 1 for share in placement.nodes):
+        yield broken(Rule.GANG_WHOLE, subject, f"{tasks} of {way.tasks} tasks have a node")
+    if len(numbers) != len(placement.nodes):
+        yield broken(Rule.GANG_WHOLE, subject, "names a node twice")
+
+
+def numbers_are_exact(known: Known, place: Place, job: Job, pool: Pool) -> Iterator[Violation]:
+    """Charge and term are those that the snapshot's prices give."""
+    way = job.spec.alternatives[place.placement.alternative_index]
+    term = term_usd_micros_per_hour(
+        work_of(job.spec, known.snapshot.priority_classes[job.spec.priority_class]),
+        way,
+        price=pool.spec.marginal_usd_micros_per_accelerator_hour,
+        shadow_price=known.shadow_prices.get(pool.id, 0),
+    )
+    given = (place.placement.charged_usd_micros_per_hour, place.placement.term_usd_micros_per_hour)
+    if given != (charged_usd_micros_per_hour(way, pool.spec), term):
+        yield broken(Rule.NUMBERS, place.replica_id, f"charge and term {given}, term should be {term}")
+    if term <= 0:
+        yield broken(Rule.NUMBERS, place.replica_id, f"is not worth its price: {term}")
+
+
+def one_pool(known: Known, planned: PlannedPool, new: list[Placement]) -> Iterator[Violation]:
+    """The pool holds what runs and what is new."""
+    if not new:
+        return
+    running = [run.placement for run in planned.live_runs]
+    yield from nodes_are_there(planned.pool, new)
+    if planned.pool.spec.slice_groups:
+        yield from slices_hold(planned.pool, running, new)
+    elif planned.pool.spec.node_groups:
+        yield from nodes_hold(planned.pool, running, new)
+    yield from rented_holds(known, planned, new)
+
+
+def nodes_are_there(pool: Pool, new: Iterable[Placement]) -> Iterator[Violation]:
+    """No new task goes to a node or slice that is not in the pool or not available."""
+    spec = pool.spec
+    there = sum(group.nodes for group in spec.node_groups) + sum(group.slices for group in spec.slice_groups)
+    used = {share.node for placement in new for share in placement.nodes}
+    for node in sorted(used.intersection(pool.status.unavailable_nodes)):
+        yield broken(Rule.NODE_THERE, f"{pool.id}/{node}", "is not available")
+    for node in sorted(node for node in used if not 0 <= node < there):
+        yield broken(Rule.NODE_THERE, f"{pool.id}/{node}", f"is not one of {there}")
+
+
+def more(rule: Rule, subject: str, *, capacity: int, before: int, after: int) -> Iterator[Violation]:
+    """A violation if what exceeds the capacity has grown."""
+    over_before, over_after = max(0, before - capacity), max(0, after - capacity)
+    if over_after > over_before:
+        yield Violation(rule=rule, subject=subject, before=over_before, after=over_after)
+
+
+def nodes_hold(pool: Pool, running: list[Placement], new: list[Placement]) -> Iterator[Violation]:
+    """Each node has the devices of its tasks, whole blocks each."""
+    sizes = list(pool.spec.node_devices())
+    before, added = devices_by_node(running, sizes), devices_by_node(new, sizes)
+    for node in sorted(added):
+        yield from more(
+            Rule.NODE_CAPACITY,
+            f"{pool.id}/{node}",
+            capacity=sizes[node] if 0 <= node < len(sizes) else 0,
+            before=before[node],
+            after=before[node] + added[node],
+        )
+
+
+def devices_by_node(placements: Iterable[Placement], sizes: list[int]) -> Counter[int]:
+    chain, used = chain_of(sizes), Counter[int]()
+    for placement in placements:
+        block = block_of(placement.devices_per_task, chain) or placement.devices_per_task
+        for share in placement.nodes:
+            used[share.node] += block * share.tasks
+    return used
+
+
+def slices_hold(pool: Pool, running: list[Placement], new: list[Placement]) -> Iterator[Violation]:
+    """A slice is used by one run, as a whole, and has the topology that the run asked for."""
+    topologies = [group.topology for group in pool.spec.slices()]
+    before = Counter(share.node for placement in running for share in placement.nodes)
+    after = before + Counter(share.node for placement in new for share in placement.nodes)
+    for number in sorted(after):
+        yield from more(
+            Rule.SLICE_USED_ONCE,
+            f"{pool.id}/{number}",
+            capacity=1,
+            before=before[number],
+            after=after[number],
+        )
+    for placement in new:
+        has = [topologies[share.node] for share in placement.nodes if 0 <= share.node < len(topologies)]
+        if has != [placement.slice_topology]:
+            yield broken(Rule.SLICE_TOPOLOGY, pool.id, f"{placement.slice_topology} was given {has}")
+
+
+def rented_holds(known: Known, planned: PlannedPool, new: list[Placement]) -> Iterator[Violation]:
+    """Live runs stay under the provider's quota, those not yet started under what it is believed to have."""
+    pool, limit = planned.pool, planned.pool.spec.limit_accelerators
+    if limit is None or pool.availability is None:
+        return
+    added = sum(placement.accelerators for placement in new)
+    live = sum(run.placement.accelerators for run in planned.live_runs)
+    asked_for = sum(
+        run.placement.accelerators
+        for run in planned.live_runs
+        if run.state in (RunState.PLACED, RunState.STARTING)
+    )
+    believed = pool.availability.believed_free(now_ms=known.snapshot.now_ms, limit=limit)
+    yield from more(Rule.LIMIT, pool.id, capacity=limit, before=live, after=live + added)
+    yield from more(Rule.BELIEVED_FREE, pool.id, capacity=believed, before=asked_for, after=asked_for + added)

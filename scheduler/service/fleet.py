@@ -1,0 +1,162 @@
+"""The fleet: pools and what operators do with them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scheduler.model.errors import NotFound
+from scheduler.model.ids import PoolId, Principal, Revision, RunId
+from scheduler.model.pool import Cordon, Pool, PoolSpec
+from scheduler.model.records import IdempotencyRecord, Key, Kind
+from scheduler.model.run import Run
+from scheduler.model.state import State
+from scheduler.model.transaction import Transaction
+from scheduler.model.transitions.fleet import applied, cordoned, deleting
+from scheduler.model.transitions.runs import force_ended, live_run
+from scheduler.model.view import PoolView, pool_view
+from scheduler.service.jobs import check_etag
+from scheduler.service.parts import Parts, idempotency_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, and with which request id."""
+
+    principal: Principal
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedPool:
+    """A pool after a change, and the revision of the write."""
+
+    view: PoolView
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPage:
+    """Pools by id, and the id to go on after; None on the last page."""
+
+    pools: tuple[PoolView, ...]
+    next_after: PoolId | None
+
+
+class Fleet:
+    """What operators may ask of pools."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def apply(
+        self, pool_id: PoolId, spec: PoolSpec, *, version: Revision | None, caller: Caller
+    ) -> ChangedPool:
+        """Create the pool or change its spec.
+
+        Raises:
+            StaleEtag, IllegalTransition, RequestIdReused
+        """
+        record = self._record(caller, ("apply", pool_id, spec), pool_id)
+
+        def compute(state: State) -> Transaction | None:
+            if version is not None:
+                self._pool(state, pool_id)
+                check_etag(state, Key(Kind.POOL, pool_id), version)
+            now_ms = self._parts.clock.now_ms()
+            return applied(state, pool_id, spec, idempotency=record, now_ms=now_ms)
+
+        return await self._changed(pool_id, record, compute)
+
+    async def get(self, pool_id: PoolId, *, min_revision: Revision) -> PoolView:
+        """One pool with its usage.
+
+        Raises:
+            NotFound, NotCaughtUp
+        """
+        await self._parts.mirror.caught_up(min_revision)
+        return self._view(pool_id)
+
+    async def list_page(self, *, after: PoolId | None, size: int, min_revision: Revision) -> PoolPage:
+        """Pools by id from after `after`."""
+        await self._parts.mirror.caught_up(min_revision)
+        ids = [pool.id for pool in self._parts.state.pools() if after is None or pool.id > after]
+        return PoolPage(
+            pools=tuple(self._view(pool_id) for pool_id in ids[:size]),
+            next_after=ids[size - 1] if len(ids) > size else None,
+        )
+
+    async def cordon(self, pool_id: PoolId, *, reason: str, caller: Caller) -> ChangedPool:
+        """Stop new placements."""
+        record = self._record(caller, ("cordon", pool_id, reason), pool_id)
+        cordon = Cordon(reason=reason, principal=caller.principal, cordoned_at_ms=self._parts.clock.now_ms())
+        return await self._changed(
+            pool_id,
+            record,
+            lambda state: cordoned(state, self._pool(state, pool_id), cordon, idempotency=record),
+        )
+
+    async def uncordon(self, pool_id: PoolId, *, caller: Caller) -> ChangedPool:
+        """Allow placements again."""
+        record = self._record(caller, ("uncordon", pool_id), pool_id)
+        return await self._changed(
+            pool_id,
+            record,
+            lambda state: cordoned(state, self._pool(state, pool_id), None, idempotency=record),
+        )
+
+    async def delete(self, pool_id: PoolId, *, version: Revision | None, caller: Caller) -> ChangedPool:
+        """Take nothing new, and go away when empty."""
+        record = self._record(caller, ("delete", pool_id), pool_id)
+        before = self._view(pool_id)
+
+        def compute(state: State) -> Transaction | None:
+            pool = self._pool(state, pool_id)
+            check_etag(state, Key(Kind.POOL, pool_id), version)
+            return deleting(state, pool, idempotency=record)
+
+        revision = await self._parts.write_once(record, compute)
+        now_ms = self._parts.clock.now_ms()
+        return ChangedPool(
+            view=pool_view(self._parts.state, pool_id, now_ms=now_ms) or before, revision=revision
+        )
+
+    async def force_end_run(self, run_id: RunId, *, reason: str, caller: Caller) -> tuple[Run, Revision]:
+        """Declare an unreachable run ended, on the operator's word.
+
+        Raises:
+            NotFound, IllegalTransition
+        """
+
+        def compute(state: State) -> Transaction | None:
+            if state.run(run_id) is None:
+                raise NotFound("run", run_id)
+            found = live_run(state, run_id)
+            if found is None:
+                return None
+            said = f"declared ended by {caller.principal}: {reason}"
+            return force_ended(found, reason=said, now_ms=self._parts.clock.now_ms())
+
+        revision = await self._parts.write(compute)
+        run = self._parts.state.run(run_id)
+        assert run is not None, run_id
+        return run, revision
+
+    def _record(self, caller: Caller, content: object, pool_id: PoolId) -> IdempotencyRecord:
+        return idempotency_record(caller.principal, caller.request_id, content=content, resource_id=pool_id)
+
+    async def _changed(
+        self, pool_id: PoolId, record: IdempotencyRecord, compute: Callable[[State], Transaction | None]
+    ) -> ChangedPool:
+        revision = await self._parts.write_once(record, compute)
+        return ChangedPool(view=self._view(pool_id), revision=revision)
+
+    def _pool(self, state: State, pool_id: PoolId) -> Pool:
+        pool = state.pool(pool_id)
+        if pool is None:
+            raise NotFound("pool", pool_id)
+        return pool
+
+    def _view(self, pool_id: PoolId) -> PoolView:
+        view = pool_view(self._parts.state, pool_id, now_ms=self._parts.clock.now_ms())
+        if view is None:
+            raise NotFound("pool", pool_id)
+        return view

@@ -1,0 +1,84 @@
+"""What every part of the service works with."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scheduler.mirror.mirror import Mirror
+from scheduler.mirror.writes import RequestSeen, write
+from scheduler.model.errors import RequestIdReused, StoreUnavailable
+from scheduler.model.ids import CellId, Principal, Revision
+from scheduler.model.records import IdempotencyRecord, Key
+from scheduler.model.state import State
+from scheduler.model.transaction import Transaction
+from scheduler.ports import Clock, StateStore
+
+CONTENT_HASH_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The outside world of the service.
+
+    Attributes:
+        random_bytes: gives that many unpredictable bytes.
+    """
+
+    cell: CellId
+    store: StateStore
+    mirror: Mirror
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+
+    @property
+    def state(self) -> State:
+        return self.mirror.state
+
+    async def write(self, compute: Callable[[State], Transaction | None]) -> Revision:
+        return await write(self.store, self.mirror, compute)
+
+    async def write_once(
+        self, record: IdempotencyRecord, compute: Callable[[State], Transaction | None]
+    ) -> Revision:
+        """As `write`; a request id that was used for the same content writes nothing again.
+
+        Raises:
+            RequestIdReused: it was used for other content.
+        """
+        try:
+            return await self.write(compute)
+        except RequestSeen as seen:
+            await self.same_request(seen.key, record)
+            return self.state.revision
+
+    async def same_request(self, key: Key, record: IdempotencyRecord) -> IdempotencyRecord:
+        """What the earlier request with this id did, if it had the same content.
+
+        Raises:
+            RequestIdReused: it had other content.
+        """
+        earlier = await self.store.get(key)
+        if earlier is None:
+            raise StoreUnavailable("the record of this request id expired just now; try again")
+        assert isinstance(earlier, IdempotencyRecord), earlier
+        if not _same_content(earlier.content_hash, record.content_hash):
+            request_id = record.id.rpartition("/")[2]
+            raise RequestIdReused(f"request_id {request_id!r} was used before for something else")
+        return earlier
+
+
+def idempotency_record(
+    principal: Principal, request_id: str, *, content: object, resource_id: str
+) -> IdempotencyRecord:
+    """The record of a request; `content` is a value whose repr says all of it."""
+    digest = hashlib.sha256(repr(content).encode()).hexdigest()
+    return IdempotencyRecord(
+        id=f"{principal}/{request_id}",
+        content_hash=f"{CONTENT_HASH_VERSION}:{digest}",
+        resource_id=resource_id,
+    )
+
+
+def _same_content(earlier: str, now: str) -> bool:
+    """Hashes of another version cannot be compared: the request is taken to be the same."""
+    return earlier == now or earlier.partition(":")[0] != now.partition(":")[0]

@@ -1,0 +1,150 @@
+"""Settings: command line over environment over defaults, checked whole, all faults told at once."""
+
+import ipaddress
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from scheduler.model.errors import PlacewrightError
+from scheduler.model.ids import CELL_LENGTH_MAX
+from scheduler.model.plan import WorkLimits
+
+LISTEN_DEFAULT = "127.0.0.1:7461"
+METRICS_LISTEN_DEFAULT = "127.0.0.1:7462"
+TOKEN_LENGTH_MIN = 16
+
+
+class InvalidSettings(PlacewrightError):
+    """The settings cannot be used; the message has every fault on a line of its own."""
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """How a service runs; each field is also the environment variable PLACEWRIGHT_<FIELD>.
+
+    Attributes:
+        redis_url: None: an embedded Valkey in `data_dir`.
+        fleet: a fleet file; its pools are created where they are missing, and nothing is overwritten.
+        token_file: who may call; None: everybody over loopback.
+        work_limit: deterministic time that one plan's solver may use, about seconds of one core.
+        watchdog_ms: wall time after which a plan is cut off and the last verified one committed.
+        mass_loss_guard_runs: more runs are never declared lost at once without an operator.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PLACEWRIGHT_", frozen=True, extra="ignore", allow_inf_nan=False
+    )
+
+    cell: str = Field(default="main", pattern=rf"^[a-z0-9-]{{1,{CELL_LENGTH_MAX}}}$")
+    listen: str = LISTEN_DEFAULT
+    metrics_listen: str = METRICS_LISTEN_DEFAULT
+    data_dir: Path = Path("~/.local/state/placewright")
+    redis_url: SecretStr | None = None
+    durability: str = Field(default="always", pattern="^(everysec|always|replicated)$")
+    replicas_in_sync: int = Field(default=1, ge=1)
+    fleet: Path | None = None
+    token_file: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    work_limit: float = Field(default=2.0, gt=0, le=3600)
+    watchdog_ms: int = Field(default=30_000, ge=100)
+    mass_loss_guard_runs: int = Field(default=100, ge=0)
+    log_level: LogLevel = LogLevel.INFO
+
+    @model_validator(mode="after")
+    def _secure(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        host, _ = split_address(self.listen)
+        split_address(self.metrics_listen)
+        if not is_loopback(host) and (self.tls_certificate is None or self.token_file is None):
+            raise ValueError(
+                f"listen is {self.listen}: anything but loopback needs tls_certificate, tls_key and token_file"
+            )
+        return self
+
+    @property
+    def limits(self) -> WorkLimits:
+        return WorkLimits(deterministic_time=self.work_limit)
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings with what was given on the command line; None means not given.
+
+    Raises:
+        InvalidSettings
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+        raise InvalidSettings("\n".join(faults)) from None
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT.
+
+    Raises:
+        ValueError
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"an address must be HOST:PORT with a port from 0 to 65535, got {address!r}")
+    return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class TokenEntry(BaseModel):
+    """One caller of a token file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    principal: str = Field(pattern=r"^[A-Za-z0-9._@-]{1,63}$")
+    roles: list[str] = Field(min_length=1)
+    token: SecretStr = Field(min_length=TOKEN_LENGTH_MIN)
+
+
+class TokenFile(BaseModel):
+    """Who may call: a YAML file {tokens: [{principal, roles, token}]}."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens: list[TokenEntry] = Field(min_length=1)
+
+
+def load_tokens(path: Path) -> list[TokenEntry]:
+    """The callers of a token file, which only its owner may read.
+
+    Raises:
+        InvalidSettings
+    """
+    try:
+        if path.stat().st_mode & 0o077:
+            raise InvalidSettings(f"{path}: others can read the tokens; chmod 600 it")
+        document = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        return TokenFile.model_validate(document).tokens
+    except OSError as error:
+        raise InvalidSettings(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError:
+        raise InvalidSettings(f"{path}: is not YAML") from None
+    except ValidationError as error:
+        faults = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise InvalidSettings("\n".join(faults)) from None

@@ -1,0 +1,146 @@
+"""A batch of transactions as the arguments of the store's `transact`, and its reply as outcomes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+
+from scheduler.codec.records import decode_record, encode_entity
+from scheduler.model.ids import Revision
+from scheduler.model.records import UNMIRRORED, Key, Kind, key_of
+from scheduler.model.transaction import (
+    Check,
+    Commit,
+    Committed,
+    Conflict,
+    IsAbsent,
+    IsAt,
+    Outcome,
+    StaleFence,
+    Transaction,
+)
+from scheduler.state.keys import MIRRORED, Keys
+
+WireCheck = tuple[int, str, str, int]
+WirePut = tuple[int, str, str, bool, int, int]
+WireDelete = tuple[int, str, str]
+WireTransaction = tuple[str, list[WireCheck], list[WirePut], list[WireDelete]]
+
+ENTITIES_BEFORE = 2  # of ARGV, where Lua counts from 1
+NOTHING = b"."  # the only field of a commit that changed nothing mirrored
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transaction with its entities as bytes: made by its caller, so that no other pays or fails for it."""
+
+    transaction: Transaction
+    encoded: Sequence[bytes]
+
+    @property
+    def changes(self) -> int:
+        return len(self.transaction.puts) + len(self.transaction.deletes)
+
+
+def prepared(transaction: Transaction) -> Prepared:
+    return Prepared(transaction, [encode_entity(put.entity) for put in transaction.puts])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What `transact` takes beside the commits to retain."""
+
+    keys: Sequence[str]
+    packed: bytes
+    entities: Sequence[bytes]
+
+
+def arguments_of(batch: Sequence[Prepared], keys: Keys) -> Arguments:
+    """The batch with every key that it touches."""
+    places = _Places(keys)
+    entities: list[bytes] = []
+    packed = _encoder.encode([_wire(one, places, entities) for one in batch])
+    return Arguments(keys=places.keys, packed=packed, entities=entities)
+
+
+class _Places:
+    """Where records lie: the index of their key among a call's KEYS, and their field there."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self.keys = [keys.meta, keys.stream, *(keys.records(kind) for kind in MIRRORED)]
+        self._index_of_hash = {kind: 3 + position for position, kind in enumerate(MIRRORED)}
+        self._index_of_string: dict[Key, int] = {}
+
+    def of(self, key: Key) -> tuple[int, str]:
+        assert key.id, key
+        if key.kind not in UNMIRRORED:
+            return self._index_of_hash[key.kind], key.id
+        index = self._index_of_string.get(key)
+        if index is None:
+            self.keys.append(self._keys.record(key))
+            index = self._index_of_string[key] = len(self.keys)
+        return index, ""
+
+
+def _wire(one: Prepared, places: _Places, entities: list[bytes]) -> WireTransaction:
+    transaction = one.transaction
+    checks = [_wire_check(check, places) for check in transaction.checks]
+    puts: list[WirePut] = []
+    for put, encoded in zip(transaction.puts, one.encoded, strict=True):
+        key = key_of(put.entity)
+        entities.append(encoded)
+        index = ENTITIES_BEFORE + len(entities)
+        puts.append((*places.of(key), _name(key), put.replans, put.expires_after_ms or 0, index))
+    deletes = [(*places.of(key), _name(key)) for key in transaction.deletes]
+    return str(transaction.fence or ""), checks, puts, deletes
+
+
+def _wire_check(check: Check, places: _Places) -> WireCheck:
+    if isinstance(check, IsAbsent):
+        return (*places.of(check.key), "absent", 0)
+    if isinstance(check, IsAt):
+        return (*places.of(check.key), "at", check.version)
+    return (*places.of(check.key), "planned", check.planning_version)
+
+
+def _name(key: Key) -> str:
+    return f"{key.kind}:{key.id}"
+
+
+def outcomes_of(batch: Sequence[Prepared], replies: Sequence[Sequence[int]]) -> list[Outcome]:
+    """The outcome of each transaction of a batch."""
+    return [_outcome_of(one.transaction, reply) for one, reply in zip(batch, replies, strict=True)]
+
+
+def _outcome_of(transaction: Transaction, reply: Sequence[int]) -> Outcome:
+    match reply:
+        case [0, revision]:
+            return Committed(Revision(revision))
+        case [1, revision, check]:
+            return Conflict(transaction.checks[check - 1].key, Revision(revision))
+        case _:
+            return StaleFence()
+
+
+def commit_of(entry_id: bytes, fields: Sequence[bytes]) -> Commit:
+    """The commit of a stream entry; `fields` are names and values in turn."""
+    records, removed = [], []
+    for name, stored in zip(fields[::2], fields[1::2], strict=True):
+        if name == NOTHING:
+            continue
+        kind, _, id_ = name[1:].decode().partition(":")
+        if name.startswith(b"+"):
+            records.append(decode_record(Kind(kind), stored))
+        else:
+            removed.append(Key(Kind(kind), id_))
+    revision = Revision(int(entry_id.partition(b"-")[0]))
+    return Commit(revision=revision, records=tuple(records), removed=tuple(removed))
+
+
+def commits_of_entries(entries: object) -> list[Commit]:
+    """The commits of a part of the stream, as XRANGE and XREAD give it."""
+    return [commit_of(*entry) for entry in cast(list[tuple[bytes, list[bytes]]], entries)]

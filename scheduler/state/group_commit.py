@@ -1,0 +1,99 @@
+"""Group commit: one call in flight; what arrives meanwhile is the next batch. No timer."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from scheduler.model.errors import StoreUnavailable
+from scheduler.model.transaction import Outcome
+from scheduler.state.batches import Prepared
+from scheduler.state.limits import CHANGES_PER_CALL_MAX, TRANSACTIONS_PER_CALL_MAX
+
+Call = Callable[[Sequence[Prepared]], Awaitable[Sequence[Outcome]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    transaction: Prepared
+    outcome: "asyncio.Future[Outcome]"
+
+
+class GroupCommit:
+    """Gathers transactions of all callers into calls.
+
+    A caller that gives up takes what has not been sent of its own back, and disturbs nobody else's.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    async def commit(self, transactions: Sequence[Prepared]) -> Sequence[Outcome]:
+        """The outcome of each, in order."""
+        if self._closed:
+            raise StoreUnavailable("the store has been closed")
+        loop = asyncio.get_running_loop()
+        mine = [_Waiting(transaction, loop.create_future()) for transaction in transactions]
+        self._waiting.extend(mine)
+        self._arrived.set()
+        try:
+            return [await waiting.outcome for waiting in mine]
+        finally:
+            for waiting in mine:
+                _withdraw(waiting.outcome)
+
+    async def run(self) -> None:
+        """Carry out what arrives, until cancelled."""
+        try:
+            while True:
+                await self._arrived.wait()
+                batch = self._next_batch()
+                if batch:
+                    await self._carry_out(batch)
+        finally:
+            self._closed = True
+            for waiting in self._waiting:
+                _fail(waiting, StoreUnavailable("the store has been closed"))
+
+    def _next_batch(self) -> Sequence[_Waiting]:
+        batch: list[_Waiting] = []
+        changes = 0
+        while self._waiting and len(batch) < TRANSACTIONS_PER_CALL_MAX:
+            changes += self._waiting[0].transaction.changes
+            if batch and changes > CHANGES_PER_CALL_MAX:
+                break
+            waiting = self._waiting.popleft()
+            if not waiting.outcome.done():
+                batch.append(waiting)
+        if not self._waiting:
+            self._arrived.clear()
+        return batch
+
+    async def _carry_out(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            outcomes = await self._call([waiting.transaction for waiting in batch])
+        except asyncio.CancelledError:
+            for waiting in batch:
+                _fail(waiting, StoreUnavailable("the store was closed during the call"))
+            raise
+        except Exception as error:  # whatever it is belongs to the callers, and the next batch must go on
+            for waiting in batch:
+                _fail(waiting, error)
+            return
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if not waiting.outcome.done():
+                waiting.outcome.set_result(outcome)
+
+
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.outcome.done():
+        waiting.outcome.set_exception(error)
+
+
+def _withdraw(outcome: "asyncio.Future[Outcome]") -> None:
+    """Cancel what is not done, and mark an error that nobody will look at as seen."""
+    if not outcome.cancel() and not outcome.cancelled():
+        outcome.exception()

@@ -1,0 +1,70 @@
+"""RPC series: what the interceptor records."""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from scheduler.telemetry.buckets import RPC_SECONDS
+
+OK = "OK"
+
+
+class RpcSeries:
+    """Calls by method and status code; a stream's life is no latency and is counted apart."""
+
+    def __init__(self, registry: CollectorRegistry, *, rpcs: Sequence[str], streams: Sequence[str]) -> None:
+        self._requests = Counter(
+            "placewright_rpc_requests",
+            "RPCs that have ended, streams too, by method and gRPC status code.",
+            ["rpc", "code"],
+            registry=registry,
+        )
+        self._latency = Histogram(
+            "placewright_rpc_latency_seconds",
+            "Time from the arrival of a unary request to its answer.",
+            ["rpc"],
+            unit="seconds",
+            buckets=RPC_SECONDS,
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "placewright_rpc_in_flight",
+            "Unary RPCs that are being answered now.",
+            ["rpc"],
+            registry=registry,
+        )
+        self._streams_open = Gauge(
+            "placewright_rpc_streams_open",
+            "Streams that are open now: watches and attached launchers.",
+            ["rpc"],
+            registry=registry,
+        )
+        self._start_at_zero(rpcs, streams)
+
+    def _start_at_zero(self, rpcs: Sequence[str], streams: Sequence[str]) -> None:
+        for rpc in (*rpcs, *streams):
+            self._requests.labels(rpc, OK)
+        for rpc in rpcs:
+            self._latency.labels(rpc)
+            self._in_flight.labels(rpc)
+        for rpc in streams:
+            self._streams_open.labels(rpc)
+
+    def record_start(self, rpc: str) -> None:
+        """Count a unary call in; `record_end` must follow."""
+        self._in_flight.labels(rpc).inc()
+
+    def record_end(self, rpc: str, *, code: str, seconds: float) -> None:
+        """Count a unary call out, with the name of its gRPC status code."""
+        self._in_flight.labels(rpc).dec()
+        self._requests.labels(rpc, code).inc()
+        self._latency.labels(rpc).observe(seconds)
+
+    def record_stream_start(self, rpc: str) -> None:
+        """Count a stream in; `record_stream_end` must follow."""
+        self._streams_open.labels(rpc).inc()
+
+    def record_stream_end(self, rpc: str, *, code: str) -> None:
+        """Count a stream out, with the name of its gRPC status code."""
+        self._streams_open.labels(rpc).dec()
+        self._requests.labels(rpc, code).inc()

@@ -1,0 +1,275 @@
+"""The client against a real gRPC server, sync and asyncio alike."""
+
+import threading
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2
+
+from placewright import (
+    Client,
+    DeadlineExceeded,
+    HealthStatus,
+    InvalidRequest,
+    Job,
+    JobPhase,
+    NodeGroup,
+    NotFound,
+    PlacewrightError,
+    PoolSpec,
+    RequestIdReused,
+    ResourceExhausted,
+    RunState,
+    Unavailable,
+)
+from placewright.v1 import pool_pb2
+from tests.unit.client.fake_service import FakeService, a_status, an_info
+
+
+def a_job(name: str = "pretrain", **others: Any) -> Job:
+    return Job(name=name, accelerators="h100:64", command=["train"], **others)
+
+
+def test_submit_gives_a_handle_with_the_job(client: Any) -> None:
+    handle = client.submit(a_job(queue="research"))
+
+    assert (handle.job.name, handle.job.spec.queue, handle.job.phase) == ("pretrain", "research", "pending")
+    assert str(handle.job.spec.alternatives[0]) == "h100:64"
+
+
+def test_wait_returns_when_the_job_has_come_so_far(client: Any, service: FakeService) -> None:
+    handle = client.submit(a_job())
+    service.wait_for_requests("SubmitJob", 1)
+    mover = threading.Thread(target=lambda: _live(service, handle.job_id))
+    mover.start()
+
+    placed = handle.wait("placed", timeout=10)
+    finished = handle.wait(timeout="10s")
+
+    mover.join()
+    assert placed.is_placed
+    assert finished.phase is JobPhase.SUCCEEDED
+    assert handle.job == finished
+
+
+def _live(service: FakeService, job_id: str) -> None:
+    service.wait_for_requests("WatchJobs", 1)
+    service.move(job_id, phase="active", placed=1)
+    service.move(job_id, phase="active", running=1)
+    service.move(job_id, phase="succeeded", done=1)
+
+
+def test_wait_says_where_the_job_stands_when_the_time_is_over(client: Any) -> None:
+    handle = client.submit(a_job())
+
+    with pytest.raises(DeadlineExceeded, match=r"main-0000 is pending and not placed after 300ms"):
+        handle.wait("placed", timeout=0.3)
+
+
+def test_wait_refuses_a_goal_that_does_not_exist(client: Any) -> None:
+    handle = client.submit(a_job())
+
+    with pytest.raises(InvalidRequest, match="must be one of placed, running, finished, got 'done'"):
+        handle.wait("done")
+
+
+def test_wait_for_a_job_that_is_not_there_says_so(client: Any) -> None:
+    with pytest.raises(NotFound, match="'main-9' does not exist") as caught:
+        client.get_job("main-9")
+
+    assert caught.value.reason == "NOT_FOUND"
+    assert caught.value.metadata == {"resource": "job"}
+
+
+def test_watch_of_a_handle_gives_each_state_once_until_it_has_finished(
+    client: Any, service: FakeService
+) -> None:
+    handle = client.submit(a_job())
+    phases = []
+
+    for job in handle.watch():
+        phases.append(job.phase)
+        if len(phases) == 1:
+            service.wait_for_requests("GetJob", 1)
+            service.move(handle.job_id, phase="active", running=1)
+        elif len(phases) == 2:
+            service.cut_streams()
+            service.move(handle.job_id, phase="failed", done=1)
+
+    assert phases == ["pending", "active", "failed"]
+
+
+def test_cancel_carries_the_reason(client: Any, service: FakeService) -> None:
+    handle = client.submit(a_job())
+
+    job = handle.cancel("wrong data")
+
+    assert job.phase is JobPhase.CANCELLED
+    assert service.requests["CancelJob"][0].reason == "wrong data"
+    assert handle.refresh().is_finished
+
+
+def test_submit_many_gives_a_handle_or_an_error_for_each(client: Any, service: FakeService) -> None:
+    results = client.submit_many([a_job("one"), a_job("bad"), a_job("two")])
+
+    assert [isinstance(result, PlacewrightError) for result in results] == [False, True, False]
+    assert results[0].job.name == "one"
+    assert isinstance(results[1], InvalidRequest)
+    assert results[1].request_id == service.requests["SubmitJobs"][0].submissions[1].request_id != ""
+
+
+def test_submit_many_splits_what_is_too_much_for_one_call(client: Any, service: FakeService) -> None:
+    results = client.submit_many([a_job(f"job-{number}") for number in range(1_001)])
+
+    assert [len(request.submissions) for request in service.requests["SubmitJobs"]] == [1_000, 1]
+    assert [result.job.name for result in results][-1] == "job-1000"
+
+
+def test_list_jobs_fetches_every_page_of_what_the_filter_chooses(client: Any, service: FakeService) -> None:
+    client.submit_many([a_job(f"job-{number}", queue="a" if number % 2 else "b") for number in range(10)])
+
+    jobs = list(client.list_jobs(queue="a", phase=["pending"], page_size=2))
+
+    assert [job.name for job in jobs] == ["job-1", "job-3", "job-5", "job-7", "job-9"]
+    assert [request.page_token for request in service.requests["ListJobs"]] == ["", "2", "4"]
+
+
+def test_reads_ask_for_the_newest_revision_that_was_written(client: Any, service: FakeService) -> None:
+    handle = client.submit(a_job())
+    handle.refresh()
+    list(client.list_jobs())
+    client.pools()
+
+    asked = [service.requests[method][0].min_revision for method in ("GetJob", "ListJobs", "ListPools")]
+    assert asked == [1, 1, 1]
+
+
+def test_a_revision_that_the_service_cannot_reach_is_asked_for_once(
+    client: Any, service: FakeService
+) -> None:
+    handle = client.submit(a_job())
+    service.faults["GetJob"] = [
+        a_status(grpc.StatusCode.UNAVAILABLE, "not caught up", an_info("NOT_CAUGHT_UP")) for _ in range(5)
+    ]
+
+    with pytest.raises(Unavailable, match="not caught up"):
+        handle.refresh()
+    handle.refresh()
+
+    assert [request.min_revision for request in service.requests["GetJob"]] == [1, 1, 1, 1, 1, 0]
+
+
+def test_a_retried_write_keeps_its_request_id(client: Any, service: FakeService) -> None:
+    service.faults["SubmitJob"] = [a_status(grpc.StatusCode.UNAVAILABLE, "starting") for _ in range(2)]
+
+    client.submit(a_job())
+
+    ids = [request.submission.request_id for request in service.requests["SubmitJob"]]
+    assert len(ids) == 3
+    assert len(set(ids)) == 1 != len(ids[0])
+
+
+def test_only_unavailable_is_retried(client: Any, service: FakeService) -> None:
+    service.faults["SubmitJob"] = [a_status(grpc.StatusCode.RESOURCE_EXHAUSTED, "queue full")]
+
+    with pytest.raises(ResourceExhausted):
+        client.submit(a_job())
+
+    assert len(service.requests["SubmitJob"]) == 1
+
+
+def test_a_given_request_id_is_used_and_named_by_the_error(client: Any, service: FakeService) -> None:
+    service.faults["SubmitJob"] = [
+        a_status(grpc.StatusCode.ALREADY_EXISTS, "other content", an_info("REQUEST_ID_REUSED"))
+    ]
+
+    with pytest.raises(RequestIdReused) as caught:
+        client.submit(a_job(), request_id="mine-1")
+
+    assert service.requests["SubmitJob"][0].submission.request_id == caught.value.request_id == "mine-1"
+
+
+def test_errors_carry_the_details_of_the_service(client: Any, service: FakeService) -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation(
+        field="submission.spec.name", description="too long"
+    )
+    service.faults["SubmitJob"] = [
+        a_status(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "slow down",
+            an_info("RATE_LIMITED", queue="research"),
+            error_details_pb2.BadRequest(field_violations=[violation]),
+            error_details_pb2.RetryInfo(retry_delay=Duration(seconds=2)),
+        )
+    ]
+
+    with pytest.raises(ResourceExhausted, match="slow down") as caught:
+        client.submit(a_job())
+
+    assert caught.value.reason == "RATE_LIMITED"
+    assert caught.value.metadata == {"queue": "research"}
+    assert [str(field) for field in caught.value.fields] == ["submission.spec.name: too long"]
+    assert caught.value.retry_after is not None
+    assert caught.value.retry_after.total_seconds() == 2
+
+
+def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> None:
+    spec = PoolSpec(
+        accelerator="h100",
+        provider="gcp",
+        region="us-east5",
+        zone="us-east5-a",
+        market="reserved",
+        price_usd_micros_per_accelerator_hour=2_500_000,
+        launcher_id="local",
+        node_groups=[NodeGroup(nodes=8, devices_per_node=8)],
+    )
+
+    applied = client.apply_pool("gcp-h100", spec)
+    cordoned = client.cordon_pool("gcp-h100", "broken switch")
+    uncordoned = client.uncordon_pool("gcp-h100")
+
+    assert applied.spec.node_groups == (NodeGroup(nodes=8, devices_per_node=8),)
+    assert applied.location == "gcp/us-east5/us-east5-a"
+    assert cordoned.cordon is not None
+    assert cordoned.cordon.reason == "broken switch"
+    assert uncordoned.cordon is None
+    assert client.get_pool("gcp-h100") == uncordoned
+    assert client.delete_pool("gcp-h100").deleting
+    assert client.force_end_run("main-0000-0-1", "machine is gone").state is RunState.ENDED
+    assert all(service.requests[method][0].request_id for method in ("ApplyPool", "CordonPool", "DeletePool"))
+
+
+def test_pools_gives_every_page(client: Any, service: FakeService) -> None:
+    for number in range(5):
+        service.pools[f"pool-{number}"] = pool_pb2.Pool(pool_id=f"pool-{number}")
+
+    assert [pool.pool_id for pool in client.pools()] == [f"pool-{number}" for number in range(5)]
+
+
+def test_health_says_serving(client: Any) -> None:
+    assert client.health() is HealthStatus.SERVING
+
+
+def test_the_token_goes_with_every_call(service: FakeService) -> None:
+    with Client(service.address, token="secret") as client:
+        client.submit(a_job())
+
+    assert service.metadata["SubmitJob"][0]["authorization"] == "Bearer secret"
+
+
+def test_nobody_there_is_unavailable() -> None:
+    with Client("127.0.0.1:1", timeout_s=5) as client, pytest.raises(Unavailable) as caught:
+        client.submit(a_job(), request_id="mine-2")
+
+    assert caught.value.request_id == "mine-2"
+
+
+def test_a_closed_client_says_so(service: FakeService) -> None:
+    client = Client(service.address)
+    client.close()
+
+    with pytest.raises(PlacewrightError, match="closed"):
+        client.health()
