@@ -1,6 +1,5 @@
 """The commands of placewright-scheduler."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +66,8 @@ def serve(
     from scheduler.telemetry.logs import configure_logs
 
     def ready(addresses: Addresses) -> None:
-        typer.echo(f"placewright serves {addresses.grpc}; metrics at {addresses.metrics}", err=True)
+        typer.echo(f"placewright serves {addresses.grpc}")
+        typer.echo(f"metrics at {addresses.metrics}")
 
     try:
         settings = load_settings(
@@ -90,6 +90,22 @@ def serve(
         raise typer.Exit(EXIT_BAD_SETTINGS) from None
 
 
+@app.command()
+def demo(
+    fleet: Annotated[Path, typer.Option(help="Fleet file to run on.")] = Path("deploy/fleets/sample.yaml"),
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the service running afterwards, until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Show the main job: start a service and a launcher, run about 30 jobs of an AI lab, explain each.
+
+    Everything is real: an embedded Valkey, the planner, processes on this machine. It takes a minute.
+    """
+    from scheduler.demo.story import tell
+
+    raise typer.Exit(tell(fleet, keeps_running=keep))
+
+
 def _run_with_uvloop(main: object) -> None:
     import asyncio
     from collections.abc import Coroutine
@@ -106,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import structlog
-from scheduler.planner_process.client import ProcessPlanner
 
 from scheduler.api.auth import Authenticator, Identity, Role
 from scheduler.api.decode_job import Vocabulary
@@ -26,6 +25,7 @@ from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import StoreUnavailable
 from scheduler.model.ids import CellId, Principal
 from scheduler.model.priority import DEFAULT_PRIORITY_CLASS, DEFAULT_PRIORITY_CLASSES
+from scheduler.planner_process.process import ProcessPlanner
 from scheduler.service.fleet import Caller, Fleet
 from scheduler.service.parts import Parts
 from scheduler.settings import InvalidSettings, Settings, load_tokens, split_address
@@ -40,6 +40,7 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS = 5.0
 OBSERVE_EVERY_MS = 1_000
+OBSERVE_PAUSE_FACTOR = 20  # looking at a large state takes at most a twentieth of the time
 FLEET_RETRY_MS = 500
 FLEET_PRINCIPAL = Principal("fleet-file")
 
@@ -127,7 +128,7 @@ async def build(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             random_bytes=secrets.token_bytes,
         )
-        planner = ProcessPlanner(priority_classes=DEFAULT_PRIORITY_CLASSES)
+        planner = ProcessPlanner(priority_classes)
         stack.push_async_callback(planner.close)
         tools = Tools(
             store=store,
@@ -195,9 +196,13 @@ async def _create_missing_pools(service: Service) -> None:
 
 async def _observe(service: Service) -> None:
     """Keep the gauges that follow from the state up to date."""
+    clock = service.clock
     while True:
-        service.metrics.state.observe(service.mirror.state, service.clock.now_ms())
-        await service.clock.sleep(OBSERVE_EVERY_MS)
+        started_ms = clock.monotonic_ms()
+        for _ in service.metrics.observe_state(service.mirror.state, clock.now_ms()):
+            await asyncio.sleep(0)
+        took_ms = clock.monotonic_ms() - started_ms
+        await clock.sleep(max(OBSERVE_EVERY_MS, OBSERVE_PAUSE_FACTOR * took_ms))
 
 
 def _telemetry_server(service: Service) -> TelemetryServer:
@@ -216,7 +221,8 @@ def _tokens(settings: Settings) -> dict[str, Identity] | None:
         if unknown:
             allowed = ", ".join(Role)
             raise InvalidSettings(
-                f"{settings.token_file}: roles of {entry.principal} must be of {allowed}, got {sorted(unknown)}"
+                f"{settings.token_file}: roles of {entry.principal} must be of {allowed}, "
+                f"got {sorted(unknown)}"
             )
         digest = sha256(entry.token.get_secret_value().encode()).hexdigest()
         roles = frozenset(Role(role) for role in entry.roles)

@@ -69,7 +69,8 @@ class Settings(BaseSettings):
         split_address(self.metrics_listen)
         if not is_loopback(host) and (self.tls_certificate is None or self.token_file is None):
             raise ValueError(
-                f"listen is {self.listen}: anything but loopback needs tls_certificate, tls_key and token_file"
+                f"listen is {self.listen}: "
+                "anything but loopback needs tls_certificate, tls_key and token_file"
             )
         return self
 

@@ -75,7 +75,7 @@ def rpcs() -> Iterator[AnyPanel]:
     yield lines(
         About("RPC errors", "Calls answered with a status other than OK, by method and code.", "reqps", 8),
         Query(
-            f'sum by (rpc, code) (rate(placewright_rpc_requests_total{{code!="OK"}}{RATE}))',
+            f'sum by (rpc, code) (rate(placewright_rpc_requests_total{{code!="OK"}}{RATE})) > 0',
             "{{rpc}} {{code}}",
         ),
     )

@@ -1,5 +1,6 @@
 """Checks of decoded fields: each says the field, the value and what is allowed."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ from scheduler.model.ids import ID_PATTERN, REQUEST_ID_PATTERN, Revision
 from scheduler.model.limits import DURATION_MS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_LENGTH_MAX
 
 SHOWN_MAX = 80
+PLACE_PATTERN = re.compile(r"[A-Za-z0-9._-]{0,63}")
 
 
 class Checks:
@@ -41,6 +43,12 @@ class Checks:
                 "must match [A-Za-z0-9-]{1,63}: the caller makes it, so that a repeated call is carried "
                 f"out once; got {shown(value)}",
             )
+        return value
+
+    def place(self, field: str, value: str) -> str:
+        """A provider's own name of a region or zone; may be empty."""
+        if PLACE_PATTERN.fullmatch(value) is None:
+            self.add(field, f"must match [A-Za-z0-9._-]{{0,63}}, got {shown(value)}")
         return value
 
     def text(self, field: str, value: str, *, minimum: int = 0, maximum: int = REASON_LENGTH_MAX) -> str:

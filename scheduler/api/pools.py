@@ -41,7 +41,9 @@ def decode_spec(message: pool_pb2.PoolSpec, catalogue: Catalogue, checks: Checks
         limits.PRICE_USD_MICROS_MAX,
     )
     places = {
-        part: checks.id(f"spec.{part}", getattr(message, part)) for part in ("provider", "region", "zone")
+        "provider": checks.id("spec.provider", message.provider),
+        "region": checks.place("spec.region", message.region),
+        "zone": checks.place("spec.zone", message.zone),
     }
     if message.jurisdiction:
         checks.id("spec.jurisdiction", message.jurisdiction)

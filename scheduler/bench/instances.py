@@ -55,7 +55,7 @@ PLACES = (
 MARKETS = (Market.RESERVED, Market.ON_DEMAND, Market.SPOT)
 DISCOUNTS = {Market.RESERVED: 0.7, Market.ON_DEMAND: 1.0, Market.SPOT: 0.4}
 CLASSES = {
-    name: PriorityClass(
+    PriorityClassName(name): PriorityClass(
         name=PriorityClassName(name), worth_usd_micros=worth * MICROS, urgency_usd_micros=urgency * MICROS
     )
     for name, worth, urgency in (("frontier", 100, 10), ("standard", 25, 1), ("batch", 8, 0))
@@ -133,9 +133,7 @@ def a_pool(draw: np.random.Generator, pool_id: str, accelerator: str, *, acceler
     )
 
 
-def slice_groups(
-    draw: np.random.Generator, accelerator: str, accelerators: int
-) -> tuple[SliceGroup, ...]:
+def slice_groups(draw: np.random.Generator, accelerator: str, accelerators: int) -> tuple[SliceGroup, ...]:
     """Slices of random sizes, about that many accelerators in all."""
     topologies = TOPOLOGIES[accelerator]
     fitting = [size for size in topologies if size <= accelerators]

@@ -201,7 +201,6 @@ class Cycle:
             log.warning("plan_cut_off", cycle=self._number, watchdog_ms=self._tools.settings.watchdog_ms)
             self._tools.metrics.control.record_watchdog()
             await self._tools.planner.interrupt()
-            self._agenda.planner_is_stale = True
         return best
 
     def _record_phase(self, plan: Plan, started_ms: int) -> int:

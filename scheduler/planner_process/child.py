@@ -65,6 +65,7 @@ class Child:
             head = await self._output.readexactly(LENGTH_BYTES)
             return from_planner(await self._output.readexactly(length_of(head)))
         except (asyncio.IncompleteReadError, ConnectionResetError):
+            await self._ended()
             return None
 
     def close_input(self) -> None:
@@ -73,9 +74,14 @@ class Child:
 
     async def end(self) -> None:
         """Kill it and wait until it is gone. Safe to repeat."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        if self.exit_code is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
         self.close_input()
+        await self._ended()
+
+    async def _ended(self) -> None:
+        """Wait until it is gone, so that its exit code is known; a kill before then would lose it."""
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS_MAX):
                 await self._process.wait()

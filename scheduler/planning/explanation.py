@@ -7,7 +7,7 @@ import numpy as np
 from scheduler.model.deferral import Deferral, DeferralReason, PoolVerdict
 from scheduler.model.ids import ReplicaId
 from scheduler.planning.bundles import Bundle
-from scheduler.planning.greedy import free_after, left_after
+from scheduler.planning.greedy import left_after
 from scheduler.planning.problem import Integers, Problem
 
 STRUCTURAL = (PoolVerdict.OTHER_ACCELERATOR, PoolVerdict.EXCLUDED_BY_CONSTRAINTS, PoolVerdict.TOO_BIG)
@@ -16,7 +16,7 @@ CLOSED = (PoolVerdict.CORDONED, PoolVerdict.NO_LAUNCHER)
 
 def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, Deferral], ...]:
     """A deferral for every replica without a place, by replica id; made once per bundle."""
-    left = left_after(problem.columns, taken, left=problem.counts).tolist()
+    left = left_after(problem.columns, taken, left=problem.left).replicas.tolist()
     accelerators = accelerators_left(problem, taken)
     found: list[tuple[ReplicaId, Deferral]] = []
     for number, bundle in enumerate(problem.bundles):
@@ -65,8 +65,8 @@ def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int]) -> DeferralRe
 def accelerators_left(problem: Problem, taken: Integers) -> list[int]:
     """Free accelerators per pool after the plan, whatever their shape."""
     free = np.array([room.accelerators for room in problem.rooms], dtype=np.int64)
-    after = free_after(problem.columns, taken, free=problem.free)
-    used = (problem.free - after)[:-1] * problem.row_accelerators
+    after = left_after(problem.columns, taken, left=problem.left)
+    used = (problem.left.free - after.free)[:-1] * problem.row_accelerators
     most_used = np.zeros(len(free), dtype=np.int64)
     np.maximum.at(most_used, problem.row_pools, used)
     return [int(left) for left in free - most_used]

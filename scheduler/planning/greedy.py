@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scheduler.planning.problem import Columns, Integers, Problem
+from scheduler.planning.problem import Columns, Integers, Left, Problem
 
 CHUNK = 4096
 
@@ -12,7 +12,7 @@ def floor_of(problem: Problem) -> Integers:
     columns = problem.columns
     best = np.zeros(len(columns), dtype=np.int64)
     for order in floor_orders(problem):
-        taken = filled(columns, order, free=problem.free, left=problem.counts)
+        taken = filled(columns, order, left=problem.left)
         if value_of(columns, taken) > value_of(columns, best):
             best = taken
     return best
@@ -33,16 +33,13 @@ def floor_orders(problem: Problem) -> list[Integers]:
     ]
 
 
-def filled(
-    columns: Columns, order: Integers, *, free: Integers, left: Integers, taken: Integers | None = None
-) -> Integers:
-    """Counts by column after taking each column of the order as often as it fits.
+def filled(columns: Columns, order: Integers, *, left: Left, taken: Integers | None = None) -> Integers:
+    """Counts by column after taking each column of the order as often as it fits what is left.
 
-    `free` (rows + 1,) and `left` (bundles,) are what may be used; `taken` is what was taken before from
-    elsewhere and is added to.
+    `taken` is what was taken before from elsewhere; it is added to.
     """
     counts = np.zeros(len(columns), dtype=np.int64) if taken is None else taken.copy()
-    rows_left, replicas_left = free.tolist(), left.tolist()
+    rows_left, replicas_left = left.free.tolist(), left.replicas.tolist()
     for start in range(0, len(order), CHUNK):
         chunk = order[start : start + CHUNK]
         free_now, left_now = np.array(rows_left), np.array(replicas_left)
@@ -64,6 +61,13 @@ def filled(
     return counts
 
 
+def topped_up(problem: Problem, taken: Integers, losses: Integers) -> Integers:
+    """`taken` and everything that still fits, least loss first."""
+    columns = problem.columns
+    order = np.lexsort((np.arange(len(columns)), losses))
+    return filled(columns, order, left=left_after(columns, taken, left=problem.left), taken=taken)
+
+
 def value_of(columns: Columns, taken: Integers) -> int:
     """Micro-dollars per hour, exact."""
     placed = np.flatnonzero(taken)
@@ -72,16 +76,10 @@ def value_of(columns: Columns, taken: Integers) -> int:
     )
 
 
-def free_after(columns: Columns, taken: Integers, *, free: Integers) -> Integers:
-    """(rows + 1,) what is left of `free`."""
-    placed = np.flatnonzero(taken)
-    used = np.zeros(len(free), dtype=np.int64)
-    np.add.at(used, columns.rows[placed], columns.amounts[placed] * taken[placed, None])
-    return free - used
-
-
-def left_after(columns: Columns, taken: Integers, *, left: Integers) -> Integers:
-    """(bundles,) what is left of `left`."""
-    placed = np.zeros(len(left), dtype=np.int64)
+def left_after(columns: Columns, taken: Integers, *, left: Left) -> Left:
+    """What is left once each column has been taken that often."""
+    used = np.zeros(len(left.free), dtype=np.int64)
+    np.add.at(used, columns.rows, columns.amounts * taken[:, None])
+    placed = np.zeros(len(left.replicas), dtype=np.int64)
     np.add.at(placed, columns.bundle, taken)
-    return left - placed
+    return Left(free=left.free - used, replicas=left.replicas - placed)

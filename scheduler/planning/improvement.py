@@ -1,25 +1,23 @@
 """Improvement: from the floor and the LP's prices to a plan that little can better."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from scheduler.model.plan import SolverStatus, WorkLimits
-from scheduler.planning.greedy import filled, free_after, left_after, value_of
-from scheduler.planning.prices import Priced, priced
+from scheduler.planning.dive import best_dive, best_terms
+from scheduler.planning.greedy import filled, left_after, topped_up, value_of
+from scheduler.planning.prices import Priced
 from scheduler.planning.problem import Integers, Problem
 from scheduler.planning.solver.integer import SearchLimits, searched
-from scheduler.planning.solver.relaxation import relaxed
 
 BLENDS = (0.0, 0.01, 0.03, 0.1, 0.3)
 """How far the price greedy's order leans from gain at prices towards plain worth."""
-DIVE_QUANTILES = (0.98, 0.9, 0.6, 0.0)
-DIVE_SHARE = 0.3
-INTEGRAL_WITHIN = 1e-6
 WHOLE_COLUMNS_MAX = 1_500
 NEIGHBOURHOOD_POOLS = 10
-NEIGHBOURHOOD_COLUMNS = 400
+NEIGHBOURHOOD_COLUMNS = 1_000
 NEIGHBOURHOOD_WORK = 0.25
 SEARCH_WORK_MIN = 0.02
 """Each search is charged at least this, for what building its model takes."""
@@ -38,6 +36,8 @@ def improved(problem: Problem, floor: Integers, at_prices: Priced, *, limits: Wo
     """Never worse than the floor; nothing that still fits is left out."""
     columns, floor_value = problem.columns, value_of(problem.columns, floor)
     best = price_greedy(problem, floor, at_prices)
+    if value_of(columns, best) < at_prices.bound:
+        best = max(best, best_dive(problem, at_prices, limits=limits), key=partial(value_of, columns))
     if value_of(columns, best) == at_prices.bound:
         return Improved(taken=best, status=SolverStatus.OPTIMAL, work=0.0)
     gap = at_prices.bound - value_of(columns, best)
@@ -46,7 +46,7 @@ def improved(problem: Problem, floor: Integers, at_prices: Priced, *, limits: Wo
         found = search_whole(problem, best, useful, limits=limits)
     else:
         found = search_neighbourhoods(problem, best, at_prices, limits=limits)
-    taken = topped_up(problem, found.taken, at_prices)
+    taken = topped_up(problem, found.taken, at_prices.losses)
     if found.status is SolverStatus.OPTIMAL or value_of(columns, taken) == at_prices.bound:
         return Improved(taken=taken, status=SolverStatus.OPTIMAL, work=found.work)
     is_better = value_of(columns, taken) > floor_value
@@ -57,67 +57,22 @@ def improved(problem: Problem, floor: Integers, at_prices: Priced, *, limits: Wo
 def price_greedy(problem: Problem, floor: Integers, at_prices: Priced) -> Integers:
     """The best of greedy orders by gain at the prices, from scratch; the floor if none is better."""
     columns, best = problem.columns, floor
-    top = np.zeros(len(problem.counts), dtype=np.int64)
-    np.maximum.at(top, columns.bundle, columns.term)
+    top = best_terms(problem)
     gains = at_prices.gains[columns.bundle]
     for blend in BLENDS:
         score = gains + blend * (top[columns.bundle] - gains) - at_prices.losses
         order = np.lexsort((np.arange(len(columns)), at_prices.losses, -score))
-        taken = filled(columns, order, free=problem.free, left=problem.counts)
+        taken = filled(columns, order, left=problem.left)
         if value_of(columns, taken) > value_of(columns, best):
             best = taken
     return best
-
-
-def dive(problem: Problem, at_prices: Priced, *, limits: WorkLimits) -> Integers:
-    """Settle bundles from the worthiest down, each part by an LP on what the parts above have left.
-
-    Rounding a whole LP down lets small bundles block big fractional gangs; from the top down they cannot.
-    """
-    columns = problem.columns
-    top = np.zeros(len(problem.counts), dtype=np.int64)
-    np.maximum.at(top, columns.bundle, columns.term)
-    taken = np.zeros(len(columns), dtype=np.int64)
-    near = np.flatnonzero(at_prices.losses <= near_loss(problem, at_prices))
-    for quantile in DIVE_QUANTILES:
-        free = free_after(columns, taken, free=problem.free)
-        left = left_after(columns, taken, left=problem.counts)
-        open_ = near[columns.only(near).that_fit(free) & (left[columns.bundle[near]] > 0)]
-        part = columns.only(open_)
-        relaxation = relaxed(part, free=free, counts=left, iterations_max=limits.lp_iterations_max)
-        settled = top[part.bundle] >= np.quantile(top, quantile)
-        whole = np.floor(relaxation.fractions + INTEGRAL_WITHIN).astype(np.int64) * settled
-        judged = priced(part, relaxation.rows, free=free, counts=left)
-        order = np.lexsort((np.arange(len(part)), judged.losses, -top[part.bundle]))
-        taken[open_] += filled(
-            part,
-            order[settled[order]],
-            free=free_after(part, whole, free=free),
-            left=left_after(part, whole, left=left),
-            taken=whole,
-        )
-    return topped_up(problem, taken, at_prices)
-
-
-def near_loss(problem: Problem, at_prices: Priced) -> int:
-    return int(np.quantile(at_prices.losses, DIVE_SHARE))
-
-
-def topped_up(problem: Problem, taken: Integers, at_prices: Priced) -> Integers:
-    """Everything that still fits, least loss first."""
-    columns = problem.columns
-    order = np.lexsort((np.arange(len(columns)), at_prices.losses))
-    free = free_after(columns, taken, free=problem.free)
-    left = left_after(columns, taken, left=problem.counts)
-    return filled(columns, order, free=free, left=left, taken=taken)
 
 
 def search_whole(problem: Problem, best: Integers, useful: Integers, *, limits: WorkLimits) -> Improved:
     """Search all columns that a better plan may use."""
     found = searched(
         problem.columns.only(useful),
-        free=problem.free,
-        left=problem.counts,
+        left=problem.left,
         hint=best[useful],
         limits=SearchLimits(deterministic_time=limits.deterministic_time, random_seed=limits.random_seed),
     )
@@ -135,14 +90,13 @@ def search_neighbourhoods(
     draw = np.random.default_rng(limits.random_seed)
     work, size, columns = 0.0, NEIGHBOURHOOD_COLUMNS, problem.columns
     while work + SEARCH_WORK_MIN <= limits.deterministic_time:
-        best = topped_up(problem, best, at_prices)
+        best = topped_up(problem, best, at_prices.losses)
         chosen = neighbourhood(problem, best, at_prices, draw=draw, size=size)
         outside = best.copy()
         outside[chosen] = 0
         found = searched(
             columns.only(chosen),
-            free=free_after(columns, outside, free=problem.free),
-            left=left_after(columns, outside, left=problem.counts),
+            left=left_after(columns, outside, left=problem.left),
             hint=best[chosen],
             limits=SearchLimits(
                 deterministic_time=min(NEIGHBOURHOOD_WORK, limits.deterministic_time - work),
@@ -178,7 +132,7 @@ def pool_regrets(problem: Problem, best: Integers, at_prices: Priced) -> npt.NDA
     columns = problem.columns
     regret = np.full(len(problem.pools), 1.0)
     np.add.at(regret, columns.pool, (at_prices.losses * best).astype(np.float64))
-    slack = free_after(columns, best, free=problem.free)[:-1]
+    slack = left_after(columns, best, left=problem.left).free[:-1]
     np.add.at(regret, problem.row_pools, slack.astype(np.float64) * at_prices.rows[:-1])
     regret[~np.isin(np.arange(len(regret)), columns.pool)] = 0.0
     return regret

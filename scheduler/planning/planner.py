@@ -32,10 +32,8 @@ def improve(snapshot: Snapshot, floor: Plan, *, limits: WorkLimits) -> Plan:
 
 def improved_plan(problem: Problem, *, limits: WorkLimits) -> Plan:
     columns, floor = problem.columns, floor_of(problem)
-    relaxation = relaxed(
-        columns, free=problem.free, counts=problem.counts, iterations_max=limits.lp_iterations_max
-    )
-    at_prices = priced(columns, relaxation.rows, free=problem.free, counts=problem.counts)
+    relaxation = relaxed(columns, left=problem.left, iterations_max=limits.lp_iterations_max)
+    at_prices = priced(columns, relaxation.rows, left=problem.left)
     found = improved(problem, floor, at_prices, limits=limits)
     value = value_of(columns, found.taken)
     assert value >= value_of(columns, floor), (value, value_of(columns, floor))

@@ -6,7 +6,7 @@ import numpy as np
 
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId
-from scheduler.planning.problem import Columns, Integers, Problem
+from scheduler.planning.problem import Columns, Integers, Left, Problem
 
 SMOOTHING = 4
 """A new shadow price moves the smoothed one by this part of the difference."""
@@ -31,12 +31,12 @@ class Priced:
     bound: int
 
 
-def priced(columns: Columns, rows: Integers, *, free: Integers, counts: Integers) -> Priced:
+def priced(columns: Columns, rows: Integers, *, left: Left) -> Priced:
     """Judge columns; the bound is the price of all that is free and the best gain of every replica."""
     reduced = columns.term - (columns.amounts * rows[columns.rows]).sum(axis=1)
-    gains = np.zeros(len(counts), dtype=np.int64)
+    gains = np.zeros(len(left.replicas), dtype=np.int64)
     np.maximum.at(gains, columns.bundle, reduced)
-    bound = dot(free[:-1], rows[:-1]) + dot(counts, gains)
+    bound = dot(left.free[:-1], rows[:-1]) + dot(left.replicas, gains)
     return Priced(rows=rows, gains=gains, losses=gains[columns.bundle] - reduced, bound=bound)
 
 

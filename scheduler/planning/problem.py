@@ -1,6 +1,7 @@
 """The problem in numbers: bundles, columns and capacity rows, ready for any search."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,13 +55,24 @@ class Columns:
         )
 
 
+class Left(NamedTuple):
+    """What a search may still give out.
+
+    Attributes:
+        free: (rows + 1,) free units; the last is the padding's and has no end.
+        replicas: (bundles,) replicas without a place.
+    """
+
+    free: Integers
+    replicas: Integers
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Problem:
     """What a search may choose from, and where from it came.
 
     Attributes:
-        counts: (bundles,) replicas that may be placed now.
-        free: (rows + 1,) free units; the last is the padding's and has no end.
+        left: before anything is placed; replicas that back off are not counted.
         row_pools, row_accelerators: (rows,) the pool of a row and the accelerators in one unit of it.
         columns: those that fit what is free now.
         candidates: those and the ones that would fit if their pool were empty.
@@ -70,8 +82,7 @@ class Problem:
     bundles: tuple[Bundle, ...]
     rooms: tuple[Room, ...]
     survey: Survey
-    counts: Integers
-    free: Integers
+    left: Left
     row_pools: Integers
     row_accelerators: Integers
     columns: Columns
@@ -97,8 +108,7 @@ def problem_of(snapshot: Snapshot) -> Problem:
         bundles=bundles,
         rooms=rooms,
         survey=survey,
-        counts=np.array(counts, dtype=np.int64),
-        free=free.astype(np.int64),
+        left=Left(free=free.astype(np.int64), replicas=np.array(counts, dtype=np.int64)),
         row_pools=np.array([pool for pool, _ in numbers], dtype=np.int64),
         row_accelerators=np.array([row.accelerators for _, row in numbers], dtype=np.int64),
         columns=candidates.only(candidates.that_fit(free)),

@@ -6,9 +6,9 @@ import numpy as np
 
 from scheduler.model.ids import PriorityClassName
 from scheduler.model.plan import ClassQuality, PlanQuality, SolverStatus, WorkLimits
-from scheduler.planning.greedy import free_after, value_of
+from scheduler.planning.greedy import left_after, value_of
 from scheduler.planning.prices import dot, priced
-from scheduler.planning.problem import Flags, Integers, Problem
+from scheduler.planning.problem import Flags, Integers, Left, Problem
 from scheduler.planning.solver.relaxation import relaxed
 
 
@@ -45,7 +45,7 @@ def quality_of(
         status=status,
         bundles=len(problem.bundles),
         columns=len(problem.columns),
-        rows=len(problem.free) - 1,
+        rows=len(problem.left.free) - 1,
         work=work,
     )
 
@@ -68,31 +68,31 @@ def class_qualities(
     qualities: dict[PriorityClassName, ClassQuality] = {}
     for name, members in classes_of(problem).items():
         own = np.isin(columns.bundle, members)
-        free = free_after(columns, above, free=problem.free)
+        left = left_after(columns, above, left=problem.left)
         quality = class_quality(problem, members, taken=taken, bound=None)
         bound = quality.demand_usd_micros_per_hour
         if quality.value_usd_micros_per_hour < bound:
-            bound = min(bound, class_bound(problem, own, free, limits=limits))
+            bound = min(bound, class_bound(problem, own, left, limits=limits))
         qualities[name] = class_quality(problem, members, taken=taken, bound=bound)
         above[own] = taken[own]
     return qualities
 
 
-def class_bound(problem: Problem, own: Flags, free: Integers, *, limits: WorkLimits) -> int:
+def class_bound(problem: Problem, own: Flags, left: Left, *, limits: WorkLimits) -> int:
     """At least what the class's columns can give on what is free."""
     columns = problem.columns.only(own)
-    columns = columns.only(columns.that_fit(free))
-    relaxation = relaxed(columns, free=free, counts=problem.counts, iterations_max=limits.lp_iterations_max)
-    return priced(columns, relaxation.rows, free=free, counts=problem.counts).bound
+    columns = columns.only(columns.that_fit(left.free))
+    relaxation = relaxed(columns, left=left, iterations_max=limits.lp_iterations_max)
+    return priced(columns, relaxation.rows, left=left).bound
 
 
 def class_quality(problem: Problem, members: Integers, *, taken: Integers, bound: int | None) -> ClassQuality:
     columns = problem.columns
     own = taken * np.isin(columns.bundle, members)
-    best = np.zeros(len(problem.counts), dtype=np.int64)
+    best = np.zeros(len(problem.left.replicas), dtype=np.int64)
     np.maximum.at(best, problem.candidates.bundle, problem.candidates.term)
     return ClassQuality(
         value_usd_micros_per_hour=value_of(columns, own),
         bound_usd_micros_per_hour=bound,
-        demand_usd_micros_per_hour=dot(problem.counts[members], best[members]),
+        demand_usd_micros_per_hour=dot(problem.left.replicas[members], best[members]),
     )

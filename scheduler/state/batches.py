@@ -8,7 +8,7 @@ import msgspec
 
 from scheduler.codec.records import decode_record, encode_entity
 from scheduler.model.ids import Revision
-from scheduler.model.records import UNMIRRORED, Key, Kind, key_of
+from scheduler.model.records import UNMIRRORED, Key, Kind
 from scheduler.model.transaction import (
     Check,
     Commit,
@@ -21,6 +21,7 @@ from scheduler.model.transaction import (
     Transaction,
 )
 from scheduler.state.keys import MIRRORED, Keys
+from scheduler.state.transactions import put_keys_of
 
 WireCheck = tuple[int, str, str, int]
 WirePut = tuple[int, str, str, bool, int, int]
@@ -38,6 +39,7 @@ class Prepared:
     """A transaction with its entities as bytes: made by its caller, so that no other pays or fails for it."""
 
     transaction: Transaction
+    keys: Sequence[Key]
     encoded: Sequence[bytes]
 
     @property
@@ -46,7 +48,8 @@ class Prepared:
 
 
 def prepared(transaction: Transaction) -> Prepared:
-    return Prepared(transaction, [encode_entity(put.entity) for put in transaction.puts])
+    keys = put_keys_of(transaction)
+    return Prepared(transaction, keys, [encode_entity(put.entity) for put in transaction.puts])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +93,7 @@ def _wire(one: Prepared, places: _Places, entities: list[bytes]) -> WireTransact
     transaction = one.transaction
     checks = [_wire_check(check, places) for check in transaction.checks]
     puts: list[WirePut] = []
-    for put, encoded in zip(transaction.puts, one.encoded, strict=True):
-        key = key_of(put.entity)
+    for put, key, encoded in zip(transaction.puts, one.keys, one.encoded, strict=True):
         entities.append(encoded)
         index = ENTITIES_BEFORE + len(entities)
         puts.append((*places.of(key), _name(key), put.replans, put.expires_after_ms or 0, index))

@@ -1,6 +1,6 @@
 """Every limit of the state stores, by name."""
 
 COMMITS_RETAINED_MAX = 100_000  # of the event stream; a watcher further behind starts from a list
-COMMITS_PER_READ_MAX = 1_000
+COMMITS_PER_READ_MAX = 256  # of at most 128 records each: a reader's event loop is held up for its decoding
 TRANSACTIONS_PER_CALL_MAX = 128  # a call of 128 changes holds Redis for about 2 ms
 CHANGES_PER_CALL_MAX = 128

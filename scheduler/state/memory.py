@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scheduler.model.errors import CursorTooOld, LostLeadership, StoreUnavailable
 from scheduler.model.ids import History, Revision
-from scheduler.model.records import UNMIRRORED, Entity, Key, Kind, Record, key_of
+from scheduler.model.records import UNMIRRORED, Entity, Key, Kind, Record
 from scheduler.model.state import State
 from scheduler.model.transaction import (
     Check,
@@ -25,7 +25,7 @@ from scheduler.model.transaction import (
 )
 from scheduler.ports import Clock
 from scheduler.state.limits import COMMITS_PER_READ_MAX, COMMITS_RETAINED_MAX
-from scheduler.state.transactions import assert_well_formed
+from scheduler.state.transactions import put_keys_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +78,14 @@ class MemoryStore:
             raise StoreUnavailable("the store has been restarted; the leader has not yet judged what it lost")
 
     def _transact(self, transaction: Transaction) -> Outcome:
-        assert_well_formed(transaction)
+        keys = put_keys_of(transaction)
         if transaction.fence is not None and transaction.fence != self._fence:
             return StaleFence()
         for check in transaction.checks:
             if not self._holds(check):
                 return Conflict(check.key, self._revision)
         self._revision = Revision(self._revision + 1)
-        written = tuple(self._put(put) for put in transaction.puts)
+        written = [(key, self._put(key, put)) for key, put in zip(keys, transaction.puts, strict=True)]
         for key in transaction.deletes:
             self._remove(key)
         self._commits.append(_mirrored(self._revision, written, transaction.deletes))
@@ -103,26 +103,27 @@ class MemoryStore:
                 return record is not None and record.planning_version == check.planning_version
 
     def _record(self, key: Key) -> Record | None:
-        expires_at_ms = self._expiry_ms.get(key)
-        if expires_at_ms is not None and self._clock.now_ms() >= expires_at_ms:
-            self._remove(key)
+        if key.kind in UNMIRRORED:
+            expires_at_ms = self._expiry_ms.get(key)
+            if expires_at_ms is not None and self._clock.now_ms() >= expires_at_ms:
+                self._remove(key)
         return self._records[key.kind].get(key.id)
 
-    def _put(self, put: Put) -> Record:
-        key = key_of(put.entity)
+    def _put(self, key: Key, put: Put) -> Record:
         held = self._record(key)
         planning_version = self._revision if held is None or put.replans else held.planning_version
         record = Record(entity=put.entity, version=self._revision, planning_version=planning_version)
         self._records[key.kind][key.id] = record
         if put.expires_after_ms is not None:
             self._expiry_ms[key] = self._clock.now_ms() + put.expires_after_ms
-        elif self._expiry_ms:
+        elif key.kind in UNMIRRORED:
             self._expiry_ms.pop(key, None)
         return record
 
     def _remove(self, key: Key) -> None:
         self._records[key.kind].pop(key.id, None)
-        self._expiry_ms.pop(key, None)
+        if key.kind in UNMIRRORED:
+            self._expiry_ms.pop(key, None)
 
     def _wake_readers(self) -> None:
         self._committed.set()
@@ -198,9 +199,9 @@ class MemoryStore:
             self._lease = self._fence = None
 
 
-def _mirrored(revision: Revision, written: Sequence[Record], deletes: Sequence[Key]) -> Commit:
+def _mirrored(revision: Revision, written: Sequence[tuple[Key, Record]], deletes: Sequence[Key]) -> Commit:
     return Commit(
         revision=revision,
-        records=tuple(record for record in written if key_of(record.entity).kind not in UNMIRRORED),
+        records=tuple(record for key, record in written if key.kind not in UNMIRRORED),
         removed=tuple(key for key in deletes if key.kind not in UNMIRRORED),
     )

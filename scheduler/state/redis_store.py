@@ -20,13 +20,12 @@ from scheduler.state.keys import MIRRORED, Keys
 from scheduler.state.limits import COMMITS_PER_READ_MAX, COMMITS_RETAINED_MAX
 from scheduler.state.link import Argument, CommandRefused, Link
 from scheduler.state.server import Durability, StoreMisconfigured, inspect
-from scheduler.state.transactions import assert_well_formed
 
 LIBRARY = (files("scheduler.state") / "functions" / "placewright.lua").read_text()
 FUNCTION_PREFIX = "placewright_v1_"
 SCHEMA = "1"  # of keys and fields; that of entities is in their bytes
 
-RECORDS_PER_SCAN = 1_000
+RECORDS_PER_SCAN = 500
 LOAD_ATTEMPTS_MAX = 3
 
 
@@ -107,8 +106,6 @@ class RedisStore:
 
     async def transact(self, transactions: Sequence[Transaction]) -> Sequence[Outcome]:
         """As the port says; transactions of concurrent callers share calls."""
-        for transaction in transactions:
-            assert_well_formed(transaction)
         return await self._group_commit.commit([prepared(transaction) for transaction in transactions])
 
     async def _transact(self, batch: Sequence[Prepared]) -> Sequence[Outcome]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from scheduler.model.ids import PriorityClassName
+from scheduler.model.ids import PoolId, PriorityClassName
 from scheduler.model.job import Job, JobPhase
 from scheduler.model.replica import Replica
 from scheduler.model.run import EndReason, Run
@@ -19,6 +19,7 @@ class LifecycleSeries:
     """Counts of moves; each process that follows the event stream counts all of them."""
 
     def __init__(self, registry: CollectorRegistry, classes: Sequence[PriorityClassName]) -> None:
+        self._classes, self._pools = classes, set[PoolId]()
         self._declare_jobs(registry)
         self._declare_runs(registry)
         for phase in FINISHED_PHASES:
@@ -62,6 +63,14 @@ class LifecycleSeries:
             buckets=LAUNCH_SECONDS,
             registry=registry,
         )
+
+    def start_pools_at_zero(self, state: State) -> None:
+        """Show each pool before its first placement, so that the first one shows as a rise."""
+        for pool in state.pools():
+            if pool.id not in self._pools:
+                self._pools.add(pool.id)
+                for name in self._classes:
+                    self._placements.labels(pool.id, name)
 
     def record_commit(self, before: State, commit: Commit) -> None:
         """Count what a commit changes; call it before the commit is applied to `before`."""

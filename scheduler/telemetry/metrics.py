@@ -5,12 +5,13 @@ priority classes, queues and RPCs: never a job id. What follows from the state i
 every process exports it from its own mirror, so boards take the maximum over instances.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from scheduler.model.ids import PriorityClassName
 from scheduler.model.priority import DEFAULT_PRIORITY_CLASSES
+from scheduler.model.state import State
 from scheduler.telemetry.control_series import ControlSeries
 from scheduler.telemetry.lifecycle_series import LifecycleSeries
 from scheduler.telemetry.plan_series import PlanSeries
@@ -31,7 +32,7 @@ class Metrics:
         control: leadership and the cycle.
         plan: the cycle, per plan.
         lifecycle: the mirror's feeder, per commit.
-        state: a timer, from the mirror.
+        state: through `observe_state`.
     """
 
     def __init__(
@@ -57,3 +58,11 @@ class Metrics:
         self.state = StateSeries(classes)
         self.registry.register(self.state)
         ProcessCollector(namespace="placewright", registry=self.registry)
+
+    def observe_state(self, state: State, now_ms: int) -> Iterator[None]:
+        """Bring every gauge that follows from the state up to date.
+
+        To be called about once a second and iterated; it yields every few milliseconds.
+        """
+        self.lifecycle.start_pools_at_zero(state)
+        return self.state.observe_in_slices(state, now_ms)

@@ -7,6 +7,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from scheduler.telemetry.buckets import RPC_SECONDS
 
 OK = "OK"
+ERRORS = (
+    "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION", "PERMISSION_DENIED",
+    "UNAUTHENTICATED", "RESOURCE_EXHAUSTED", "ABORTED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL",
+)  # fmt: skip
+"""Codes that start at 0, so that the first error of a kind shows as a rise."""
 
 
 class RpcSeries:
@@ -43,7 +48,8 @@ class RpcSeries:
 
     def _start_at_zero(self, rpcs: Sequence[str], streams: Sequence[str]) -> None:
         for rpc in (*rpcs, *streams):
-            self._requests.labels(rpc, OK)
+            for code in (OK, *ERRORS):
+                self._requests.labels(rpc, code)
         for rpc in rpcs:
             self._latency.labels(rpc)
             self._in_flight.labels(rpc)

@@ -1,13 +1,14 @@
 """Figures of the whole state: samples of each series of `state_series`, by label values."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeAlias
 
 from scheduler.model.deferral import DeferralReason
-from scheduler.model.ids import QueueName
+from scheduler.model.ids import JobId, QueueName
 from scheduler.model.job import Job, JobPhase
 from scheduler.model.pool import Pool
+from scheduler.model.records import Kind, key_of
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Run, RunState
 from scheduler.model.session import LauncherSession
@@ -17,6 +18,7 @@ from scheduler.telemetry.pool_figures import Use, pool_figures
 from scheduler.telemetry.session_state import SessionState, session_state
 
 USD_MICROS = 1_000_000
+JOBS_PER_SLICE = 500  # about 5 ms
 LIVE_STATES = (ReplicaState.WAITING, ReplicaState.PLACED, ReplicaState.RUNNING)
 LIVE_RUN_STATES = tuple(state for state in RunState if state is not RunState.ENDED)
 
@@ -24,13 +26,22 @@ Samples: TypeAlias = dict[str, dict[tuple[str, ...], float]]
 """Values by series name and label values, in the order of the series' labels."""
 
 
-def samples_of(
+def samples_in_slices(
     state: State, *, now_ms: int, lines: Iterable[tuple[str, str]], queue_label: Callable[[QueueName], str]
-) -> Samples:
-    """Every sample of a state; each of `lines`, (queue, priority class), has one even when empty."""
+) -> Generator[None, None, Samples]:
+    """Every sample of a state; each of `lines`, (queue, priority class), has one even when empty.
+
+    Yields after each so many jobs, and the state may move on meanwhile: a job counts as it is when its
+    turn comes.
+    """
     samples: Samples = defaultdict(lambda: defaultdict(float))
     _start_at_zero(samples, lines)
-    _add_jobs(samples, state, now_ms, queue_label)
+    for number, record in enumerate(state.records(Kind.JOB)):
+        if number % JOBS_PER_SLICE == JOBS_PER_SLICE - 1:
+            yield
+        job = state.job(JobId(key_of(record.entity).id))
+        if job is not None:
+            _add_job(samples, job, state, now_ms, queue_label(job.spec.queue))
     shadow_prices = dict(state.guidance().shadow_prices)
     for pool in state.pools():
         _add_pool(samples, pool, state.live_runs(pool.id), now_ms)
@@ -52,17 +63,17 @@ def _start_at_zero(samples: Samples, lines: Iterable[tuple[str, str]]) -> None:
         samples["jobs"][phase,] = 0
 
 
-def _add_jobs(samples: Samples, state: State, now_ms: int, queue_label: Callable[[QueueName], str]) -> None:
-    for job in state.unfinished_jobs():
-        replicas = state.replicas_of(job)
-        samples["jobs"][phase_of(job, replicas),] += 1
-        line = (queue_label(job.spec.queue), job.spec.priority_class)
-        for replica in replicas:
-            if replica.state is not ReplicaState.DONE:
-                samples["replicas"][replica.state, *line] += 1
-        _add_waiting(samples, job, replicas, line, now_ms)
-    for job in state.finished_jobs():
+def _add_job(samples: Samples, job: Job, state: State, now_ms: int, queue: str) -> None:
+    if job.is_finished:
         samples["jobs"][phase_of(job, []),] += 1
+        return
+    replicas = state.replicas_of(job)
+    samples["jobs"][phase_of(job, replicas),] += 1
+    line = (queue, job.spec.priority_class)
+    for replica in replicas:
+        if replica.state is not ReplicaState.DONE:
+            samples["replicas"][replica.state, *line] += 1
+    _add_waiting(samples, job, replicas, line, now_ms)
 
 
 def _add_waiting(

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from scheduler.model.ids import PriorityClassName, QueueName
 from scheduler.model.state import State
-from scheduler.telemetry.state_figures import Samples, samples_of
+from scheduler.telemetry.state_figures import Samples, samples_in_slices
 
 PREFIX = "placewright_"
 QUEUES_MAX = 200
@@ -87,8 +87,15 @@ class StateSeries(Collector):
 
     def observe(self, state: State, now_ms: int) -> None:
         """Replace every gauge by what the state says."""
+        for _ in self.observe_in_slices(state, now_ms):
+            pass
+
+    def observe_in_slices(self, state: State, now_ms: int) -> Iterator[None]:
+        """As `observe`, yielding every few milliseconds so that an event loop can do other things."""
         lines = list(product(sorted(self._queues), self._classes))
-        samples = samples_of(state, now_ms=now_ms, lines=lines, queue_label=self._queue_label)
+        samples = yield from samples_in_slices(
+            state, now_ms=now_ms, lines=lines, queue_label=self._queue_label
+        )
         self._families = tuple(_filled(gauge, samples) for gauge in STATE_GAUGES)
 
     def _queue_label(self, queue: QueueName) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.sat.python import cp_model
 
-from scheduler.planning.problem import Columns, Integers
+from scheduler.planning.problem import Columns, Integers, Left
 
 EXACT_MAX = 2**53
 """The sum of |coefficient x upper bound| must stay below it."""
@@ -32,17 +32,15 @@ class Found:
     work: float
 
 
-def searched(
-    columns: Columns, *, free: Integers, left: Integers, hint: Integers, limits: SearchLimits
-) -> Found:
-    """The best counts of the columns under the rows `free` (rows + 1,) and `left` (bundles,)."""
-    upper = uppers_of(columns, free=free, left=left)
+def searched(columns: Columns, *, left: Left, hint: Integers, limits: SearchLimits) -> Found:
+    """The best counts of the columns from what is left, starting from the hint."""
+    upper = uppers_of(columns, left=left)
     assert (hint <= upper).all(), (hint, upper)
     scale = scale_of(columns.term, upper)
     model = cp_model.CpModel()
     counts = [model.new_int_var(0, most, "") for most in upper.tolist()]
-    add_rows_hold_what_is_free(model, counts, columns, free=free)
-    add_bundles_have_so_many_replicas(model, counts, columns, left=left)
+    add_rows_hold_what_is_free(model, counts, columns, free=left.free)
+    add_bundles_have_so_many_replicas(model, counts, columns, replicas=left.replicas)
     model.maximize(cp_model.LinearExpr.weighted_sum(counts, (columns.term // scale).tolist()))
     for count, hinted in zip(counts, hint.tolist(), strict=True):
         model.add_hint(count, hinted)
@@ -65,10 +63,10 @@ def solver_of(limits: SearchLimits) -> cp_model.CpSolver:
     return solver
 
 
-def uppers_of(columns: Columns, *, free: Integers, left: Integers) -> Integers:
+def uppers_of(columns: Columns, *, left: Left) -> Integers:
     """(columns,) how often each column fits alone."""
-    fits = np.min(free[columns.rows] // np.maximum(columns.amounts, 1), axis=1)
-    uppers: Integers = np.minimum(left[columns.bundle], fits)
+    fits = np.min(left.free[columns.rows] // np.maximum(columns.amounts, 1), axis=1)
+    uppers: Integers = np.minimum(left.replicas[columns.bundle], fits)
     return uppers
 
 
@@ -94,10 +92,10 @@ def add_rows_hold_what_is_free(
 
 
 def add_bundles_have_so_many_replicas(
-    model: cp_model.CpModel, counts: list[cp_model.IntVar], columns: Columns, *, left: Integers
+    model: cp_model.CpModel, counts: list[cp_model.IntVar], columns: Columns, *, replicas: Integers
 ) -> None:
     order = np.argsort(columns.bundle, kind="stable")
     starts = np.flatnonzero(np.diff(columns.bundle[order], prepend=-1))
     for members in np.split(order, starts[1:]) if len(order) else []:
         total = cp_model.LinearExpr.sum([counts[column] for column in members.tolist()])
-        model.add(total <= int(left[columns.bundle[members[0]]]))
+        model.add(total <= int(replicas[columns.bundle[members[0]]]))

@@ -12,7 +12,7 @@ from ortools.linear_solver.python.model_builder_helper import (
 )
 from scipy.sparse import csr_matrix
 
-from scheduler.planning.problem import Columns, Integers
+from scheduler.planning.problem import Columns, Integers, Left
 
 MICROS = 1_000_000
 """GLOP is given dollars: micro-dollars fail numerically."""
@@ -33,22 +33,22 @@ class Relaxation:
     rows: Integers
 
 
-def relaxed(columns: Columns, *, free: Integers, counts: Integers, iterations_max: int) -> Relaxation:
-    """Maximise the sum of terms under the rows `free` (rows + 1,) and the `counts` (bundles,)."""
+def relaxed(columns: Columns, *, left: Left, iterations_max: int) -> Relaxation:
+    """Maximise the sum of terms of what is taken of what is left."""
     nothing = Relaxation(
         is_solved=len(columns) == 0,
         fractions=np.zeros(len(columns)),
-        rows=np.zeros(len(free), dtype=np.int64),
+        rows=np.zeros(len(left.free), dtype=np.int64),
     )
     if not len(columns):
         return nothing
     solver = ModelSolverHelper("GLOP")
     solver.set_solver_specific_parameters(f"max_number_of_iterations: {iterations_max}")
-    solver.solve(model_of(columns, free=free, counts=counts))
+    solver.solve(model_of(columns, left=left))
     if solver.status() != SolveStatus.OPTIMAL:
         assert solver.status() not in (SolveStatus.INFEASIBLE, SolveStatus.MODEL_INVALID), solver.status()
         return nothing
-    duals = np.append(solver.dual_values()[: len(free) - 1], 0.0)
+    duals = np.append(solver.dual_values()[: len(left.free) - 1], 0.0)
     return Relaxation(
         is_solved=True,
         fractions=np.asarray(solver.variable_values(), dtype=np.float64),
@@ -56,9 +56,9 @@ def relaxed(columns: Columns, *, free: Integers, counts: Integers, iterations_ma
     )
 
 
-def model_of(columns: Columns, *, free: Integers, counts: Integers) -> ModelBuilderHelper:
+def model_of(columns: Columns, *, left: Left) -> ModelBuilderHelper:
     """Capacity rows first, then one row per bundle."""
-    rows, bundles = len(free) - 1, len(counts)
+    rows, bundles = len(left.free) - 1, len(left.replicas)
     uses = columns.amounts > 0
     at_row = np.concatenate([columns.rows[uses], rows + columns.bundle])
     numbers = np.arange(len(columns))
@@ -74,7 +74,7 @@ def model_of(columns: Columns, *, free: Integers, counts: Integers) -> ModelBuil
         np.full(len(columns), np.inf),
         columns.term / MICROS,
         np.full(rows + bundles, -np.inf),
-        np.concatenate([free[:-1], counts]).astype(np.float64),
+        np.concatenate([left.free[:-1], left.replicas]).astype(np.float64),
         matrix,
     )
     model.set_maximize(True)

@@ -77,7 +77,7 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
 
     # -- the world's side
 
-    def start(self) -> "FakeService":
+    def start(self, credentials: grpc.ServerCredentials | None = None) -> "FakeService":
         self._stopping = False
         server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
         job_service_pb2_grpc.add_JobServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
@@ -88,7 +88,12 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": health}),)
         )
-        self.port = server.add_insecure_port(f"127.0.0.1:{self.port}")
+        place = f"127.0.0.1:{self.port}"
+        self.port = (
+            server.add_insecure_port(place)
+            if credentials is None
+            else server.add_secure_port(place, credentials)
+        )
         server.start()
         self._server = server
         return self

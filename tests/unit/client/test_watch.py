@@ -92,8 +92,10 @@ def test_it_goes_on_from_the_cursor_of_an_earlier_event(client: Any) -> None:
     again.close()
 
 
-def test_one_that_never_reached_the_service_says_so_at_once() -> None:
-    with Client("127.0.0.1:1") as client, pytest.raises(Unavailable):
+def test_one_that_never_reached_the_service_says_so_at_once(client: Any, service: FakeService) -> None:
+    service.faults["WatchJobs"] = [a_status(grpc.StatusCode.UNAVAILABLE, "starting") for _ in range(5)]
+
+    with pytest.raises(Unavailable, match="starting"):
         next(client.watch_jobs())
 
 

@@ -26,6 +26,17 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_compose_file_follows_the_compose_specification() -> None:
+    tool = shutil.which("check-jsonschema")
+    if tool is None:
+        pytest.skip("check-jsonschema is not installed; it carries the schema of the compose specification")
+    command = [tool, "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml")]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_prometheus_accepts_its_configuration() -> None:
     promtool("check", "config", "prometheus.yml")
 

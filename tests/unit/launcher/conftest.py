@@ -5,7 +5,7 @@ import contextlib
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,11 @@ from placewright.launcher.local import LocalBackend, LocalOptions
 from placewright.launcher.processes import kill_processes_with, processes_with
 from placewright.launcher.runtime import LauncherRuntime
 from placewright.launcher.tuning import Tuning
-from tests.unit.launcher.fake_launcher_service import FakeLauncherService
+from tests.unit.launcher.fake_launcher_service import UNTIL_TIMEOUT_S, FakeLauncherService
 from tests.unit.launcher.launcher_builders import LAUNCHER, POOL, a_pool
 
-CRASHING_LAUNCHER = Path(__file__).with_name("crashing_launcher.py")
+REPOSITORY = Path(__file__).parents[3]
+LOOK_S = 0.01
 
 
 class Launchers:
@@ -58,7 +59,11 @@ class Launchers:
     def spawn(self, *, crash_at: str = "") -> "subprocess.Popen[bytes]":
         """A launcher process that kills itself with SIGKILL when a start has come to a step."""
         return subprocess.Popen(
-            [sys.executable, str(CRASHING_LAUNCHER), self._service.address, str(self.state_dir), crash_at]
+            [
+                *(sys.executable, "-m", "tests.unit.launcher.crashing_launcher"),
+                *(self._service.address, str(self.state_dir), crash_at),
+            ],
+            cwd=REPOSITORY,
         )
 
     def notes_of(self, run_id: str) -> Path:
@@ -69,6 +74,17 @@ class Launchers:
 
     def is_anything_alive(self, run_id: str) -> bool:
         return any(processes_with("PLACEWRIGHT_RUN_ID", run_id))
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for something that gives no event: another process's file or end."""
+        async with asyncio.timeout(UNTIL_TIMEOUT_S):
+            while not is_so():  # noqa: ASYNC110 - nothing here could set an event
+                await asyncio.sleep(LOOK_S)
+
+    async def until_logged(self, run_id: str, text: str, *, task: int = 0) -> None:
+        """Wait until a task has written something."""
+        log = self.state_dir / "logs" / run_id / f"task-{task}.log"
+        await self.until(lambda: log.exists() and text in log.read_text())
 
 
 @pytest.fixture

@@ -71,6 +71,12 @@ def test_a_run_is_counted_once_when_it_runs_and_once_when_it_ends(metrics: Metri
     assert value(metrics, "placements_total", pool="pool", priority_class="standard") is None
 
 
+def test_a_pool_is_shown_before_its_first_placement(metrics: Metrics) -> None:
+    list(metrics.observe_state(a_state(POOL), NOW_MS))
+
+    assert value(metrics, "placements_total", pool="pool", priority_class="batch") == 0
+
+
 def test_a_commit_that_the_state_has_seen_counts_nothing(metrics: Metrics) -> None:
     state = a_state(POOL, revision=5)
     record = Record(entity=JOB, version=Revision(5), planning_version=Revision(5))

@@ -6,11 +6,13 @@ import pytest
 
 from scheduler.model.deferral import Deferral, DeferralReason
 from scheduler.model.guidance import Guidance
-from scheduler.model.ids import PoolId, QueueName
+from scheduler.model.ids import PoolId, QueueName, Revision
 from scheduler.model.job import JobPhase
+from scheduler.model.records import key_of
 from scheduler.model.replica import ReplicaState
 from scheduler.model.run import RunState
-from scheduler.telemetry import state_series
+from scheduler.model.transaction import Commit
+from scheduler.telemetry import state_figures, state_series
 from scheduler.telemetry.metrics import Metrics
 from tests.builders import (
     DOLLAR,
@@ -125,6 +127,19 @@ def test_unreachable_runs_and_expired_sessions_are_seen(metrics: Metrics) -> Non
     assert value(metrics, "runs", pool="pool", state="unreachable") == 1
     for state in ("live", "expired", "synchronising"):
         assert value(metrics, "launcher_sessions", state=state) == 1, state
+
+
+def test_a_look_in_slices_is_shown_whole_at_its_end(metrics: Metrics) -> None:
+    jobs = [a_job(f"job-{number}") for number in range(2 * state_figures.JOBS_PER_SLICE)]
+    state = a_state(*jobs)
+    look = metrics.observe_state(state, NOW_MS)
+
+    next(look)
+    state.apply(Commit(revision=Revision(9), records=(), removed=(key_of(jobs[-1]),)))
+    assert value(metrics, "jobs", phase="pending") is None
+    list(look)
+
+    assert value(metrics, "jobs", phase="pending") == len(jobs) - 1
 
 
 def test_made_up_queue_names_end_in_one_label(metrics: Metrics) -> None:

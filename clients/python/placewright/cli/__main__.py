@@ -14,9 +14,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in EXTRA:
             raise
-        sys.exit(
-            f"placewright: {error.name} is missing; install the command line with: pip install 'placewright[cli]'"
-        )
+        sys.exit(f"placewright: {error.name} is missing; run: pip install 'placewright[cli]'")
     app()
 
 

@@ -219,9 +219,9 @@ def follow(handle: JobHandle, output: Output) -> JobView:
 
     for job in handle.watch():
         if output is Output.TABLE:
-            print(progress_line(job), flush=True)
+            typer.echo(progress_line(job))
         elif output is Output.NAME:
-            print(job.job_id, flush=True)
+            typer.echo(job.job_id)
         else:
             print_event(job, output)
     return handle.job
@@ -235,12 +235,12 @@ def show_event(event: JobEvent, output: Output) -> None:
         print_event(event, output)
     elif output is Output.NAME:
         if event.job_id:
-            print(event.job_id, flush=True)
+            typer.echo(event.job_id)
     elif event.job is not None:
         suffix = "" if event.kind == "changed" else f" ({event.kind})"
-        print(f"{progress_line(event.job)}{suffix}", flush=True)
+        typer.echo(f"{progress_line(event.job)}{suffix}")
     elif event.job_id:
-        print(f"{event.job_id}: {event.kind}", flush=True)
+        typer.echo(f"{event.job_id}: {event.kind}")
     elif event.kind == "restarted":
         exits.tell("the position was lost; starting anew")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -94,7 +93,7 @@ def tell_error(error: PlacewrightError) -> None:
 
 def tell(line: str) -> None:
     """Print a line for people, to stderr."""
-    print(line, file=sys.stderr, flush=True)
+    typer.echo(line, err=True)
 
 
 def refuse(line: str) -> NoReturn:

@@ -54,9 +54,9 @@ def read_documents(text: str, source: str) -> list[Document]:
     loader = yaml.SafeLoader(text)
     documents = []
     try:
-        while loader.check_node():  # type: ignore[no-untyped-call]  # the stubs leave it untyped
-            node = loader.get_node()  # type: ignore[no-untyped-call]  # the same
-            values = loader.construct_document(node)  # type: ignore[no-untyped-call]  # the same
+        while loader.check_node():
+            node = loader.get_node()
+            values = loader.construct_document(node)
             documents.append(_checked(Document(source, values, node)))
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TypeVar
 
+import typer
+
 from placewright.strings import Location, duration_text
 
 T = TypeVar("T")
@@ -43,7 +45,7 @@ def plain(value: object) -> object:
 def print_one(value: T, output: Output, *, name: str, table: Callable[[T], None]) -> None:
     """One value, in the wanted form."""
     if output is Output.NAME:
-        print(name)
+        typer.echo(name)
     elif output is Output.TABLE:
         table(value)
     else:
@@ -56,7 +58,7 @@ def print_many(
     """A list of values, in the wanted form."""
     if output is Output.NAME:
         for value in values:
-            print(name(value))
+            typer.echo(name(value))
     elif output is Output.TABLE:
         table(values)
     else:
@@ -66,11 +68,10 @@ def print_many(
 def print_event(value: object, output: Output) -> None:
     """One of a stream: a JSON line, or a YAML document."""
     if output is Output.JSON:
-        print(json.dumps(plain(value)), flush=True)
+        typer.echo(json.dumps(plain(value)))
     else:
-        print("---")
+        typer.echo("---")
         _print_data(plain(value), output)
-        sys.stdout.flush()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -103,8 +104,8 @@ STYLES = {
 
 def _print_data(data: object, output: Output) -> None:
     if output is Output.JSON:
-        print(json.dumps(data, indent=2))
+        typer.echo(json.dumps(data, indent=2))
         return
     import yaml
 
-    print(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), end="")
+    typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)

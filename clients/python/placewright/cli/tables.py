@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
+import typer
+
 from placewright.cli.output import print_table
-from placewright.explain import size_text, usd, verdict_lines
+from placewright.explain import usd, verdict_lines
 from placewright.pools import PoolView
 from placewright.strings import duration_text
 from placewright.views import JobView, Replica, Run
@@ -28,7 +30,7 @@ def print_pools(pools: Sequence[PoolView]) -> None:
 def print_job(job: JobView) -> None:
     """All there is to say about a job."""
     for line in job_lines(job, datetime.now(timezone.utc)):
-        print(line)
+        typer.echo(line)
 
 
 def job_row(job: JobView, now: datetime) -> tuple[str, ...]:
@@ -170,4 +172,4 @@ def _run_lines(run: Run) -> Iterator[str]:
     if nodes:
         shown = ", ".join(nodes[:16]) + (", ..." if len(nodes) > 16 else "")
         kind = "slice" if placement.slice_topology else "nodes"
-        yield f"    {size_text(placement)}: {placement.tasks} tasks x {placement.devices_per_task}, {kind} {shown}"
+        yield f"    {placement.tasks} tasks x {placement.devices_per_task} accelerators, {kind} {shown}"

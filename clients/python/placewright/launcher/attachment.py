@@ -100,18 +100,25 @@ class Attachment:
             if loop.time() - started_at_s > STABLE_S:
                 backoff.reset()
             await asyncio.sleep(backoff.next_s())
+            self._calls.reconnect()  # the old connection may lead nowhere without anybody saying so
 
     async def _attach(self) -> None:
         """One session from its hello to its end."""
         stream = Stream(self._calls.attach(), silence_s_max=self._tuning.stream_silence_s_max)
         try:
-            session = await self._open(stream)
+            session = await self._open_in_time(stream)
             try:
                 await self._follow_until_over(stream, session)
             finally:
                 await session.end()
         finally:
             stream.cancel()
+
+    async def _open_in_time(self, stream: Stream) -> Session:
+        try:
+            return await asyncio.wait_for(self._open(stream), self._tuning.call_timeout_s)
+        except asyncio.TimeoutError:
+            raise StreamEnded("no session was opened in time") from None
 
     async def _open(self, stream: Stream) -> Session:
         sent_at_ns = now_ns()
@@ -132,6 +139,8 @@ class Attachment:
         over = asyncio.ensure_future(session.is_over.wait())
         try:
             await asyncio.wait((follow, over), return_when=asyncio.FIRST_COMPLETED)
+            if follow.cancelled():
+                raise StreamEnded("cancelled")
             if follow.done():
                 follow.result()
         finally:

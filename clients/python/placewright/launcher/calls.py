@@ -1,5 +1,6 @@
 """The four RPCs of LauncherService as a launcher calls them."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from placewright.v1.launcher_service_pb2_grpc import LauncherServiceStub
 
 AttachCall = grpc.aio.StreamStreamCall[pb.AttachRequest, pb.AttachResponse]
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+CLOSING_S = 30.0  # longer than any deadline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,9 @@ class LauncherCalls:
 
     def __init__(self, address: str, launcher_id: str, *, access: Access) -> None:
         self.launcher_id = launcher_id
+        self._address = address
         self._access = access
+        self._closing: set[asyncio.Task[None]] = set()
         self._channel = _channel(address, access.tls)
         self._stub = LauncherServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
 
@@ -75,7 +79,19 @@ class LauncherCalls:
         )
         return response
 
+    def reconnect(self) -> None:
+        """Use a new connection from now on; what goes on over the old one has its deadline to finish."""
+        closing = asyncio.ensure_future(self._channel.close(CLOSING_S))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        self._channel = _channel(self._address, self._access.tls)
+        self._stub = LauncherServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+
     async def close(self) -> None:
+        """Close every connection, ending the calls under way."""
+        for closing in self._closing:
+            closing.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
         await self._channel.close()
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
@@ -85,6 +101,7 @@ class LauncherCalls:
 
 def _channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
     options = [
+        ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection
         ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 5_000),

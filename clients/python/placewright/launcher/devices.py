@@ -35,6 +35,9 @@ class DeviceLedger:
         assignment = placement.assignments[0]
         if not pool.node_groups:
             return tuple(_whole_hosts(placement, assignment))
+        shares = sum(share.tasks for share in assignment.nodes)
+        if shares != placement.tasks:
+            raise StartRefused(f"the nodes must hold {placement.tasks} tasks, got {shares}")
         sizes = dict(enumerate(_node_sizes(pool)))
         try:
             return tuple(

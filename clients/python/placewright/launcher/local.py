@@ -35,6 +35,7 @@ from placewright.launcher.backend import (
 from placewright.launcher.devices import DeviceLedger, TaskDevices
 from placewright.launcher.files import write_atomically
 from placewright.launcher.hints import Hints
+from placewright.launcher.log import log
 from placewright.launcher.processes import Process, kill_processes_with
 from placewright.v1.job_pb2 import EndReason
 
@@ -232,6 +233,8 @@ class LocalBackend:
             return ABSENT
         if process is None:
             return STARTING  # a supervisor came in between
+        output = (directory / "supervisor.log").read_text(errors="replace")[-500:]
+        log.error("supervisor_died run_id=%s pid=%d output=%r", run_id, process.pid, output)
         return ABSENT if kill_processes_with("PLACEWRIGHT_RUN_DIRECTORY", str(directory)) else RUNNING
 
     def _is_spawned_supervisor_alive(self, run_id: str) -> bool:

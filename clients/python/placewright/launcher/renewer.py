@@ -21,20 +21,28 @@ async def renew_forever(slot: SessionSlot, lease: Lease, *, calls: LauncherCalls
         if lease.renew_at_ns > now_ns():
             left_s = (lease.renew_at_ns - now_ns()) / NS_PER_S
             await first_of(session.is_superseded, timeout_s=left_s)
-        elif not await _renew(session, lease, calls=calls) and not session.is_superseded.is_set():
+        elif (
+            not await _renew(session, lease, calls=calls, timeout_s=tuning.call_timeout_s)
+            and not session.is_superseded.is_set()
+        ):
             lease_s = lease.duration_ns / NS_PER_S
             pause_s = min(tuning.retry_s_max, lease_s / TRIES_PER_LEASE) * tuning.jitter.uniform(0.5, 1.0)
             await first_of(session.is_superseded, timeout_s=pause_s)
 
 
-async def _renew(session: Session, lease: Lease, *, calls: LauncherCalls) -> bool:
+async def _renew(session: Session, lease: Lease, *, calls: LauncherCalls, timeout_s: float) -> bool:
+    """Renew once; a call that is not answered at all ends the session's stream, for a new connection."""
     sent_at_ns = now_ns()
     try:
-        response = await calls.renew(session.number, timeout_s=lease.duration_ns / NS_PER_S / 4)
+        response = await calls.renew(
+            session.number, timeout_s=min(timeout_s, lease.duration_ns / NS_PER_S / 4)
+        )
     except grpc.aio.AioRpcError as error:
         log.warning("renewal_failed session=%d code=%s", session.number, error.code().name)
         if error.code() in REFUSED:
             session.lose()
+        elif error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            session.is_over.set()
         return False
     lease.renew(sent_at_ns=sent_at_ns, duration_ns=response.lease_duration.ToNanoseconds())
     return True

@@ -32,7 +32,7 @@ class Session:
         """Do work that ends with the session."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
 
     async def end(self) -> None:
         """End its work; nothing of it goes on when this returns."""
@@ -40,6 +40,11 @@ class Session:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("session_work_failed", exc_info=task.exception())
 
 
 class SessionSlot:

@@ -19,11 +19,8 @@ from placewright.v1.launcher_service_pb2 import ClaimRunResponse
 from placewright.v1.pool_pb2 import PoolSpec
 
 INFRASTRUCTURE = EndReason.END_REASON_INFRASTRUCTURE
-REFUSED_FOR_GOOD = (
-    grpc.StatusCode.FAILED_PRECONDITION,
-    grpc.StatusCode.NOT_FOUND,
-    grpc.StatusCode.INVALID_ARGUMENT,
-)
+REFUSED_FOR_GOOD = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
+REFUSALS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +48,35 @@ class Starter:
         """Note the run, then claim it; None when it was refused or the session is lost."""
         await session.is_synchronised.wait()
         async with self._claims_free:
-            await asyncio.to_thread(self._notes.note, held.run_id, pool_id=held.pool_id)
+            await self._note(held)
             self._tuning.at_step(Step.NOTED, held.run_id)
             lease_epoch = self._lease.epoch
-            response = await self._call_until_answered(session, held.run_id)
+            response = await self._call_until_answered(session, held)
         if response is None:
             return None
         self._tuning.at_step(Step.CLAIM_ANSWERED, held.run_id)
         return Claim(response=response, lease_epoch=lease_epoch)
 
-    async def _call_until_answered(self, session: Session, run_id: str) -> ClaimRunResponse | None:
-        """The same session may repeat the call and gets the same answer."""
+    async def _note(self, held: HeldRun) -> None:
+        """Note the run, however long the disk is full."""
         backoff = Backoff(self._tuning)
+        while True:
+            try:
+                await asyncio.to_thread(self._notes.note, held.run_id, pool_id=held.pool_id)
+            except OSError:
+                log.exception("note_not_written run_id=%s", held.run_id)
+            else:
+                return
+            await asyncio.sleep(backoff.next_s())
+
+    async def _call_until_answered(self, session: Session, held: HeldRun) -> ClaimRunResponse | None:
+        """The same session may repeat the call and gets the same answer.
+
+        A refusal is taken for final when the run is to stop, or after some tries: the offer may stand again.
+        """
+        backoff = Backoff(self._tuning)
+        refusals = 0
+        run_id = held.run_id
         while True:
             try:
                 return await self._calls.claim(session.number, run_id, timeout_s=self._tuning.call_timeout_s)
@@ -73,7 +87,9 @@ class Starter:
                 if error.code() is grpc.StatusCode.ABORTED:
                     session.lose()
                     return None
-                if error.code() in REFUSED_FOR_GOOD:
+                refusals += error.code() is grpc.StatusCode.FAILED_PRECONDITION
+                is_final = held.is_to_stop and refusals > 0
+                if error.code() in REFUSED_FOR_GOOD or refusals >= REFUSALS_MAX or is_final:
                     return None
             await asyncio.sleep(backoff.next_s())
 

@@ -1,0 +1,297 @@
+"""The command line against a real gRPC server: forms, exit codes, streams."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+import yaml
+from google.rpc import error_details_pb2
+from typer.testing import CliRunner, Result
+
+from placewright.cli.app import app
+from placewright.v1 import job_pb2, pool_pb2
+from tests.unit.client.fake_service import FakeService, a_status, an_info
+
+Run = Callable[..., Result]
+
+JOB_FILE = """\
+name: pretrain
+accelerators: [tpu-v5p:4x4x8, {size: h100:64, speed_permille: 900}]
+command: [python, train.py]
+queue: research
+estimated_duration: 6h
+"""
+
+
+@pytest.fixture
+def run(service: FakeService) -> Run:
+    def invoke(*words: str, typed: str | None = None) -> Result:
+        environment = {"PLACEWRIGHT_ADDRESS": service.address, "NO_COLOR": "1"}
+        return CliRunner().invoke(app, list(words), env=environment, input=typed)
+
+    return invoke
+
+
+@pytest.fixture
+def job_file(tmp_path: Path) -> Path:
+    path = tmp_path / "job.yaml"
+    path.write_text(JOB_FILE)
+    return path
+
+
+def submitted(run: Run, name: str = "pretrain") -> str:
+    return run("submit", "--name", name, "-a", "h100:64", "--", "train").stdout.strip()
+
+
+def test_submit_prints_the_job_id_of_a_file(run: Run, service: FakeService, job_file: Path) -> None:
+    result = run("submit", str(job_file))
+
+    assert (result.exit_code, result.stdout) == (0, "main-0000\n"), result.output
+    submission = service.requests["SubmitJob"][0].submission
+    assert submission.spec.alternatives[1].speed_permille == 900
+    assert submission.payload.command == ["python", "train.py"]
+
+
+def test_submit_takes_flags_and_a_command(run: Run, service: FakeService) -> None:
+    result = run(
+        "submit", "--name", "serve", "-a", "h100:8", "--kind", "inference", "--replicas", "4",
+        "--env", "A=1=2",
+        "--location", "gcp/*/*", "--market", "spot", "--request-id", "mine", "--", "serve", "--port", "1",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    submission = service.requests["SubmitJob"][0].submission
+    assert submission.request_id == "mine"
+    assert submission.spec.inference.replicas == 4
+    assert submission.spec.constraints.allowed_locations[0].provider == "gcp"
+    assert submission.payload.command == ["serve", "--port", "1"]
+    assert submission.payload.env == {"A": "1=2"}
+
+
+def test_flags_win_over_the_file(run: Run, service: FakeService, job_file: Path) -> None:
+    run("submit", str(job_file), "--queue", "urgent")
+
+    assert service.requests["SubmitJob"][0].submission.spec.queue == "urgent"
+
+
+def test_submit_reads_several_jobs_from_stdin(run: Run) -> None:
+    result = run("submit", "-", typed=f"{JOB_FILE}---\n{JOB_FILE}")
+
+    assert (result.exit_code, result.stdout) == (0, "main-0000\nmain-0001\n"), result.output
+
+
+def test_submit_of_many_goes_on_after_a_refused_one(run: Run) -> None:
+    result = run("submit", "-", typed=JOB_FILE.replace("pretrain", "bad") + "---\n" + JOB_FILE)
+
+    assert (result.exit_code, result.stdout) == (2, "main-0000\n")
+    assert "bad was refused:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (JOB_FILE.replace("6h", "6"), ":5: estimated_duration: 6 is not a duration"),
+        (JOB_FILE.replace("h100:64", "h100:6y"), ":2: accelerators[1]: 'h100:6y' has the size '6y'"),
+        (JOB_FILE + "gpus: 8\n", ":6: gpus: is no field of a job; allowed are name, accelerators"),
+        (JOB_FILE + "env:\n  N: 1\n", ":7: env.N: must be a string, got 1"),
+        (JOB_FILE + "  x: [\n", ":6: not YAML"),
+        ("- 1\n", ":1: must be a mapping"),
+        ("name: x\n", "job.yaml: 'accelerators' and 'command' must be given"),
+        ("", "has no job"),
+    ],
+)
+def test_a_fault_of_a_file_is_told_with_its_line(run: Run, job_file: Path, text: str, message: str) -> None:
+    job_file.write_text(text)
+
+    result = run("submit", str(job_file))
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_submit_waits_and_fails_with_the_job(run: Run, service: FakeService, job_file: Path) -> None:
+    def end_it() -> None:
+        service.wait_for_requests("WatchJobs", 1)
+        service.move("main-0000", phase="failed", done=1)
+
+    ender = threading.Thread(target=end_it)
+    ender.start()
+    result = run("submit", str(job_file), "--wait", "--timeout", "10s")
+
+    ender.join()
+    assert (result.exit_code, result.stdout) == (1, "main-0000\n")
+    assert "failed" in result.stderr
+
+
+def test_submit_that_waits_too_long_says_so(run: Run, job_file: Path) -> None:
+    result = run("submit", str(job_file), "--wait", "--timeout", "200ms")
+
+    assert result.exit_code == 4
+    assert "is pending and not finished after 200ms" in result.stderr
+
+
+def test_jobs_shows_a_table_with_where_price_and_why(run: Run, service: FakeService) -> None:
+    placed, waiting = submitted(run, "placed"), submitted(run, "waits")
+    place(service, placed)
+    defer(service, waiting)
+
+    header, first, second = run("jobs").stdout.splitlines()
+
+    assert " ".join(header.split()) == "JOB NAME QUEUE CLASS PHASE REPLICAS WHERE $/H WAITING-WHY AGE"
+    assert " ".join(first.split()[:8]) == "main-0000 placed default - active 1/1 gcp-h100 $160.00"
+    assert "needs 64, at most 16 free in one pool" in second
+
+
+def test_jobs_gives_other_forms(run: Run) -> None:
+    job_id = submitted(run)
+
+    as_json = json.loads(run("jobs", "-o", "json").stdout)
+    as_yaml = yaml.safe_load(run("jobs", "-o", "yaml").stdout)
+
+    assert as_json == as_yaml
+    assert as_json[0]["spec"]["alternatives"] == [{"size": "h100:64", "speed_permille": None}]
+    assert as_json[0]["submitted_at"].endswith("Z")
+    assert run("jobs", "-o", "name").stdout == f"{job_id}\n"
+
+
+def test_jobs_filters(run: Run) -> None:
+    submitted(run, "one")
+    submitted(run, "two")
+
+    assert run("jobs", "--name", "two", "--phase", "pending", "-o", "name").stdout == "main-0001\n"
+    assert run("jobs", "--phase", "running").exit_code == 2
+
+
+def test_job_explains_why_it_waits_and_where_it_runs(run: Run, service: FakeService) -> None:
+    waiting, placed = submitted(run, "waits"), submitted(run, "placed")
+    place(service, placed)
+    defer(service, waiting)
+
+    waits, runs = run("job", waiting).stdout, run("job", placed).stdout
+
+    assert "waits: needs 64, at most 16 free in one pool (no_capacity)" in waits
+    assert "2 pools have another accelerator" in waits
+    assert "64 h100 in gcp-h100 (reserved) at $160.00/h; next best aws-h100, $12.00/h worse" in runs
+    assert "8 tasks x 8 accelerators, nodes 3, 4" in runs
+
+
+def test_cancel_ends_a_job(run: Run, service: FakeService) -> None:
+    result = run("cancel", submitted(run), "--reason", "wrong data")
+
+    assert (result.exit_code, result.stdout) == (0, "main-0000\n")
+    assert service.requests["CancelJob"][0].reason == "wrong data"
+
+
+def test_watch_of_a_job_ends_with_it(run: Run, service: FakeService) -> None:
+    job_id = submitted(run)
+    service.move(job_id, phase="succeeded", done=1)
+
+    result = run("watch", job_id, "-o", "json")
+
+    assert result.exit_code == 0
+    assert [json.loads(line)["phase"] for line in result.stdout.splitlines()] == ["succeeded"]
+
+
+def test_watch_ends_with_the_error_of_the_service(run: Run, service: FakeService) -> None:
+    service.faults["WatchJobs"] = [a_status(grpc.StatusCode.PERMISSION_DENIED, "not your queue")]
+
+    result = run("watch")
+
+    assert result.exit_code == 5
+    assert "error: not your queue" in result.stderr
+
+
+def test_pools_shows_a_table(run: Run, service: FakeService) -> None:
+    pool = pool_pb2.Pool(pool_id="gcp-h100")
+    pool.spec.accelerator, pool.spec.provider, pool.spec.region = "h100", "gcp", "us-east5"
+    pool.spec.zone, pool.spec.market = "us-east5-a", job_pb2.MARKET_RESERVED
+    pool.spec.price_usd_micros_per_accelerator_hour = 2_500_000
+    pool.usage.accelerators, pool.usage.accelerators_used, pool.usage.runs = 64, 48, 2
+    service.pools["gcp-h100"] = pool
+
+    _, row = run("pools").stdout.splitlines()
+
+    said = "gcp-h100 h100 gcp/us-east5/us-east5-a reserved 48/64 16 2 $2.50 no launcher"
+    assert " ".join(row.split()) == said
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, 2),
+        (grpc.StatusCode.NOT_FOUND, 3),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, 4),
+        (grpc.StatusCode.UNAUTHENTICATED, 5),
+        (grpc.StatusCode.PERMISSION_DENIED, 5),
+        (grpc.StatusCode.ALREADY_EXISTS, 6),
+        (grpc.StatusCode.FAILED_PRECONDITION, 6),
+        (grpc.StatusCode.ABORTED, 6),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, 7),
+        (grpc.StatusCode.INTERNAL, 70),
+    ],
+)
+def test_each_status_has_its_exit_code(
+    run: Run, service: FakeService, code: grpc.StatusCode, exit_code: int
+) -> None:
+    service.faults["GetJob"] = [a_status(code, "no luck")]
+
+    result = run("job", "main-1")
+
+    assert (result.exit_code, result.stdout) == (exit_code, "")
+    assert "error: no luck" in result.stderr
+
+
+def test_a_write_with_unknown_outcome_says_how_to_repeat_it(run: Run, service: FakeService) -> None:
+    service.faults["SubmitJob"] = [a_status(grpc.StatusCode.UNAVAILABLE, "gone") for _ in range(5)]
+
+    result = run("submit", "--name", "x", "-a", "h100", "--request-id", "mine", "--", "train")
+
+    assert result.exit_code == 4
+    assert "--request-id mine" in result.stderr
+
+
+def test_faults_that_the_service_finds_are_told_with_their_field(
+    run: Run, service: FakeService, job_file: Path
+) -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation(
+        field="submission.spec.queue", description="'research' does not exist"
+    )
+    service.faults["SubmitJob"] = [
+        a_status(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "bad request",
+            an_info("INVALID_REQUEST"),
+            error_details_pb2.BadRequest(field_violations=[violation]),
+        )
+    ]
+
+    result = run("submit", str(job_file))
+
+    assert result.exit_code == 2
+    assert "error: submission.spec.queue: 'research' does not exist" in result.stderr
+
+
+def place(service: FakeService, job_id: str) -> None:
+    replica = service.jobs[job_id].replicas.add(state=job_pb2.REPLICA_STATE_RUNNING, runs=1)
+    replica.run.run_number, replica.run.state = 1, job_pb2.RUN_STATE_RUNNING
+    placement = replica.run.placement
+    assignment = placement.assignments.add(pool_id="gcp-h100", accelerators=64)
+    assignment.nodes.add(node=3, tasks=1)
+    assignment.nodes.add(node=4, tasks=1)
+    placement.accelerator, placement.market = "h100", job_pb2.MARKET_RESERVED
+    placement.tasks, placement.devices_per_task = 8, 8
+    placement.charged_usd_micros_per_hour, placement.term_usd_micros_per_hour = 160_000_000, 0
+    placement.runner_up_pool_id, placement.runner_up_term_usd_micros_per_hour = "aws-h100", 12_000_000
+    service.move(job_id, phase="active", running=1)
+
+
+def defer(service: FakeService, job_id: str) -> None:
+    replica = service.jobs[job_id].replicas.add(state=job_pb2.REPLICA_STATE_WAITING)
+    replica.deferral.reason = job_pb2.DEFERRAL_REASON_NO_CAPACITY
+    replica.deferral.accelerators_needed, replica.deferral.accelerators_free_max = 64, 16
+    replica.deferral.verdicts.add(verdict=job_pb2.POOL_VERDICT_OTHER_ACCELERATOR, pools=2)
+    replica.deferral.verdicts.add(verdict=job_pb2.POOL_VERDICT_FULL, pools=1)
