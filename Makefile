@@ -41,7 +41,7 @@ proto: setup ## generate the stubs from proto/ into clients/python
 
 .PHONY: docs
 docs: setup ## generate docs/reference from the code
-	@$(BIN)/python .ci/reference.py
+	@$(BIN)/python -m docs.reference.generate
 
 .PHONY: clean
 clean: ## remove the environment, builds and caches

@@ -80,4 +80,5 @@ def money() -> Iterator[AnyPanel]:
         Query(
             f"topk(8, {newest('pool_shadow_price_usd_per_accelerator_hour', POOLS, by='pool')})", "{{pool}}"
         ),
+        decimals=2,
     )

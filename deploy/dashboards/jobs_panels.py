@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from deploy.dashboards.panels import About, AnyPanel, Limit, Query, figure, lines, stacked
-from deploy.dashboards.promql import CLASSES, LINES, POOLS, moved, newest, quantile
+from deploy.dashboards.promql import CLASSES, LINES, POOLS, moved, newest, of_plan, quantile
 
 ANY_IS_BAD = (Limit(None, "green"), Limit(1, "red"))
 ONE_IS_RIGHT = (Limit(None, "red"), Limit(1, "green"), Limit(2, "red"))
@@ -21,7 +21,7 @@ def summary() -> Iterator[AnyPanel]:
         limits=ONE_IS_RIGHT,
     )
     yield figure(
-        about("Waiting replicas", "Replicas without a place.", "short"),
+        about("Waiting", "Replicas without a place.", "short"),
         Query(newest("replicas", f'state="waiting", {LINES}'), "waiting"),
     )
     yield figure(
@@ -30,11 +30,11 @@ def summary() -> Iterator[AnyPanel]:
         limits=WAIT,
     )
     yield figure(
-        about("Running replicas", "Replicas whose tasks all run.", "short"),
+        about("Running", "Replicas whose tasks all run.", "short"),
         Query(newest("replicas", f'state="running", {LINES}'), "running"),
     )
     yield figure(
-        about("Accelerators used", "Accelerators of live runs over those that may be used.", "percentunit"),
+        about("Fill level", "Accelerators of live runs over those that may be used.", "percentunit"),
         Query(f"{newest('pool_accelerators_used', POOLS)} / {newest('pool_accelerators', POOLS)}", "used"),
     )
     yield figure(
@@ -49,13 +49,11 @@ def summary() -> Iterator[AnyPanel]:
             "How far the newest plan can be from the best, at most; 0 is proven best.",
             "percentunit",
         ),
-        Query("max(placewright_plan_gap_ratio)", "gap"),
+        Query(of_plan("gap_ratio"), "gap"),
         limits=GAP,
     )
     yield figure(
-        about(
-            "Unreachable runs", "Runs whose launcher is out of touch; their capacity stays taken.", "short"
-        ),
+        about("Unreachable", "Runs whose launcher is out of touch; their capacity stays taken.", "short"),
         Query(newest("runs", f'state="unreachable", {POOLS}'), "unreachable"),
         limits=ANY_IS_BAD,
     )
@@ -83,7 +81,7 @@ def waiting() -> Iterator[AnyPanel]:
     )
     yield stacked(
         About("Why replicas wait", "Waiting replicas by the reason that the newest cycle gave.", "short", 8),
-        Query(newest("deferred_replicas", "", by="reason"), "{{reason}}"),
+        Query(newest("deferred_replicas", "", by="reason") + " > 0", "{{reason}}"),
     )
     yield lines(
         About(

@@ -19,7 +19,6 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
-    FieldColorModeId,
     Threshold,
     ThresholdsMode,
 )
@@ -102,7 +101,12 @@ def figure(about: About, query: Query, *, limits: Sequence[Limit] = NEUTRAL) -> 
 
 
 def bars(
-    about: About, query: Query, *, limits: Sequence[Limit] = NEUTRAL, largest: float | None = None
+    about: About,
+    query: Query,
+    *,
+    limits: Sequence[Limit] = NEUTRAL,
+    largest: float | None = None,
+    decimals: int | None = None,
 ) -> bargauge.Panel:
     """One bar a series as it is now; `largest` is the end of the scale."""
     panel = (
@@ -116,6 +120,8 @@ def bars(
     )
     if largest is not None:
         panel = panel.max(largest)
+    if decimals is not None:
+        panel = panel.decimals(decimals)
     return _described(panel, about, [query])
 
 
@@ -156,8 +162,3 @@ def _last() -> common.ReduceDataOptions:
 def _thresholds(limits: Sequence[Limit]) -> dashboard.ThresholdsConfig:
     steps = [Threshold(value=limit.value, color=limit.colour) for limit in limits]
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
-
-
-def by_thresholds() -> dashboard.FieldColor:
-    """Colours that say good or bad rather than which."""
-    return dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)

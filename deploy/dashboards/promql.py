@@ -22,7 +22,13 @@ def moved(series: str, labels: str, *, by: str) -> str:
 
 
 def quantile(q: float, series: str, labels: str, *, by: str = "") -> str:
-    """A quantile of a histogram, over all instances."""
+    """A quantile of a histogram, over all instances; nothing while nothing happens."""
     label_names = f"le, {by}" if by else "le"
     buckets = f"rate(placewright_{series}_bucket{{{labels}}}{RATE})"
-    return f"histogram_quantile({q}, sum by ({label_names}) ({buckets}))"
+    return f"histogram_quantile({q}, sum by ({label_names}) ({buckets})) >= 0"
+
+
+def of_plan(series: str, labels: str = "", *, by: str = "") -> str:
+    """A figure of the leader's newest plan; nothing while there is none."""
+    every = f"placewright_plan_{series}" + (f"{{{labels}}}" if labels else "")
+    return f"max by ({by}) ({every}) >= 0" if by else f"max({every}) >= 0"

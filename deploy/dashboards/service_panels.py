@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from deploy.dashboards.panels import About, AnyPanel, Query, lines, stacked
-from deploy.dashboards.promql import CLASSES, RATE, newest, quantile
+from deploy.dashboards.promql import CLASSES, RATE, newest, of_plan, quantile
 
 
 def plans() -> Iterator[AnyPanel]:
@@ -14,9 +14,9 @@ def plans() -> Iterator[AnyPanel]:
             "currencyUSD",
             8,
         ),
-        Query("max(placewright_plan_bound_usd_per_hour)", "bound"),
-        Query("max(placewright_plan_objective_usd_per_hour)", "objective"),
-        Query("max(placewright_plan_floor_usd_per_hour)", "floor"),
+        Query(of_plan("bound_usd_per_hour"), "bound"),
+        Query(of_plan("objective_usd_per_hour"), "objective"),
+        Query(of_plan("floor_usd_per_hour"), "floor"),
     )
     yield lines(
         About(
@@ -25,10 +25,8 @@ def plans() -> Iterator[AnyPanel]:
             "percentunit",
             8,
         ),
-        Query(
-            f"max by (priority_class) (placewright_plan_class_gap_ratio{{{CLASSES}}})", "{{priority_class}}"
-        ),
-        Query("max(placewright_plan_gap_ratio)", "all"),
+        Query(of_plan("class_gap_ratio", CLASSES, by="priority_class"), "{{priority_class}}"),
+        Query(of_plan("gap_ratio"), "all"),
     )
     yield lines(
         About(
@@ -61,9 +59,9 @@ def plans() -> Iterator[AnyPanel]:
     )
     yield lines(
         About("Model size", "Bundles, columns and rows of the newest plan's model.", "short", 8),
-        Query("max(placewright_plan_bundles)", "bundles"),
-        Query("max(placewright_plan_columns)", "columns"),
-        Query("max(placewright_plan_rows)", "rows"),
+        Query(of_plan("bundles"), "bundles"),
+        Query(of_plan("columns"), "columns"),
+        Query(of_plan("rows"), "rows"),
     )
 
 

@@ -11,6 +11,7 @@ from scheduler.model.ids import ID_PATTERN, REQUEST_ID_PATTERN, Revision
 from scheduler.model.limits import DURATION_MS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_LENGTH_MAX
 
 SHOWN_MAX = 80
+VIOLATIONS_TOLD_MAX = 10  # what is told travels in trailing metadata, of which clients take 8 to 16 KiB
 PLACE_PATTERN = re.compile(r"[A-Za-z0-9._-]{0,63}")
 
 
@@ -97,8 +98,12 @@ class Checks:
         Raises:
             InvalidRequest
         """
-        if self.violations:
-            raise InvalidRequest(*self.violations)
+        told = self.violations[:VIOLATIONS_TOLD_MAX]
+        untold = len(self.violations) - len(told)
+        if untold:
+            told.append(FieldViolation("", f"{untold} more faults are not told"))
+        if told:
+            raise InvalidRequest(*told)
 
 
 @contextmanager

@@ -45,6 +45,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     ) -> job_service_pb2.SubmitJobsResponse:
         with checking() as checks:
             checks.count("submissions", len(request.submissions), 1, SUBMISSIONS_PER_CALL_MAX)
+            checks.done()
             _check_request_ids_differ(request.submissions, checks)
         decoded = [self._decoded(index, item) for index, item in enumerate(request.submissions)]
         results = await self._submit_good(decoded, caller().principal)

@@ -58,6 +58,7 @@ class LauncherServicer(launcher_service_pb2_grpc.LauncherServiceServicer):
     async def ReportRuns(self, request: wire.ReportRunsRequest, context: Context) -> wire.ReportRunsResponse:
         with checking() as checks:
             checks.count("reports", len(request.reports), 1, REPORTS_PER_CALL_MAX)
+            checks.done()
             ref = _session_ref(request, checks)
             reports = [
                 decode_report(report, checks, field=f"reports[{index}]")

@@ -20,7 +20,7 @@ from scheduler.model.ids import (
 from scheduler.model.job import Alternative, Constraints, Job, JobSpec, Market, TaskGroup, Training
 from scheduler.model.plan import Place, PlannedPool, Snapshot, WaitingReplica
 from scheduler.model.pool import Availability, NodeGroup, Pool, PoolSpec, PoolStatus, SliceGroup
-from scheduler.model.priority import PriorityClass
+from scheduler.model.priority import DEFAULT_PRIORITY_CLASSES
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
 from scheduler.planning.planner import floor_plan
@@ -54,12 +54,7 @@ PLACES = (
 )
 MARKETS = (Market.RESERVED, Market.ON_DEMAND, Market.SPOT)
 DISCOUNTS = {Market.RESERVED: 0.7, Market.ON_DEMAND: 1.0, Market.SPOT: 0.4}
-CLASSES = {
-    PriorityClassName(name): PriorityClass(
-        name=PriorityClassName(name), worth_usd_micros=worth * MICROS, urgency_usd_micros=urgency * MICROS
-    )
-    for name, worth, urgency in (("frontier", 100, 10), ("standard", 25, 1), ("batch", 8, 0))
-}
+CLASSES = {each.name: each for each in DEFAULT_PRIORITY_CLASSES}
 CLASS_SHARES = (0.2, 0.5, 0.3)
 BUSY_SHARE = 0.3
 FAMILIES = 12

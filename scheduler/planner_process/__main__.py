@@ -1,6 +1,7 @@
 """The planner process: reads messages from its standard input until it ends, writes plans to its output."""
 
 import ctypes
+import gc
 import os
 import queue
 import signal
@@ -32,11 +33,13 @@ from scheduler.planner_process.messages import (
 from scheduler.planner_process.planning_run import PriorityClasses, plans_of
 
 PR_SET_PDEATHSIG = 1  # of Linux
+GARBAGE_THRESHOLDS = (100_000, 50, 100)  # records are many and never in cycles: searching them costs seconds
 
 
 def main() -> None:
     """Serve until the parent is gone."""
     _die_with_parent()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     output = _private_output()
     served = Served()
     for message in _messages(sys.stdin.buffer):

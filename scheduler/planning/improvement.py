@@ -18,9 +18,12 @@ BLENDS = (0.0, 0.01, 0.03, 0.1, 0.3)
 WHOLE_COLUMNS_MAX = 1_500
 NEIGHBOURHOOD_POOLS = 10
 NEIGHBOURHOOD_COLUMNS = 1_000
-NEIGHBOURHOOD_WORK = 0.25
-SEARCH_WORK_MIN = 0.02
-"""Each search is charged at least this, for what building its model takes."""
+"""At first, beside the columns taken; it grows while searches end with a proof."""
+NEIGHBOURHOOD_WORK = 0.6
+SECONDS_PER_UNIT = 2.5
+"""A unit of CP-SAT's deterministic time takes about so long; limits of work are in seconds of a core."""
+SECONDS_PER_COLUMN = 5e-5
+"""What building a search takes, charged to the limit too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,13 +77,17 @@ def search_whole(problem: Problem, best: Integers, useful: Integers, *, limits: 
         problem.columns.only(useful),
         left=problem.left,
         hint=best[useful],
-        limits=SearchLimits(deterministic_time=limits.deterministic_time, random_seed=limits.random_seed),
+        limits=search_limits(limits.deterministic_time, limits),
     )
     taken = np.zeros_like(best)
     taken[useful] = found.taken
     is_better = value_of(problem.columns, taken) >= value_of(problem.columns, best)
     status = SolverStatus.OPTIMAL if found.is_optimal else SolverStatus.FEASIBLE
-    return Improved(taken=taken if is_better else best, status=status, work=found.work)
+    return Improved(taken=taken if is_better else best, status=status, work=SECONDS_PER_UNIT * found.work)
+
+
+def search_limits(seconds: float, limits: WorkLimits) -> SearchLimits:
+    return SearchLimits(deterministic_time=seconds / SECONDS_PER_UNIT, random_seed=limits.random_seed)
 
 
 def search_neighbourhoods(
@@ -89,7 +96,7 @@ def search_neighbourhoods(
     """Free a few pools at a time, drawn by what they lose against the bound, and fill them anew."""
     draw = np.random.default_rng(limits.random_seed)
     work, size, columns = 0.0, NEIGHBOURHOOD_COLUMNS, problem.columns
-    while work + SEARCH_WORK_MIN <= limits.deterministic_time:
+    while work < limits.deterministic_time:
         best = topped_up(problem, best, at_prices.losses)
         chosen = neighbourhood(problem, best, at_prices, draw=draw, size=size)
         outside = best.copy()
@@ -98,12 +105,9 @@ def search_neighbourhoods(
             columns.only(chosen),
             left=left_after(columns, outside, left=problem.left),
             hint=best[chosen],
-            limits=SearchLimits(
-                deterministic_time=min(NEIGHBOURHOOD_WORK, limits.deterministic_time - work),
-                random_seed=limits.random_seed,
-            ),
+            limits=search_limits(min(NEIGHBOURHOOD_WORK, limits.deterministic_time - work), limits),
         )
-        work += max(SEARCH_WORK_MIN, found.work)
+        work += SECONDS_PER_UNIT * found.work + SECONDS_PER_COLUMN * len(chosen)
         size = size * 3 // 2 if found.is_optimal else max(NEIGHBOURHOOD_COLUMNS, size * 3 // 4)
         if value_of(columns.only(chosen), found.taken) >= value_of(columns.only(chosen), best[chosen]):
             best = outside

@@ -1,1 +1,1 @@
-"""To be written."""
+"""Whole virtual hours of the real service, control and planning, with faults and an auditor; seeded, exact."""

@@ -6,7 +6,7 @@ from typing import cast
 
 import msgspec
 
-from scheduler.codec.records import decode_record, encode_entity
+from scheduler.codec.records import UnreadableRecord, decode_record, encode_entity
 from scheduler.model.ids import Revision
 from scheduler.model.records import UNMIRRORED, Key, Kind
 from scheduler.model.transaction import (
@@ -134,13 +134,21 @@ def commit_of(entry_id: bytes, fields: Sequence[bytes]) -> Commit:
     for name, stored in zip(fields[::2], fields[1::2], strict=True):
         if name == NOTHING:
             continue
-        kind, _, id_ = name[1:].decode().partition(":")
+        key = _key(name[1:].decode())
         if name.startswith(b"+"):
-            records.append(decode_record(Kind(kind), stored))
+            records.append(decode_record(key.kind, stored))
         else:
-            removed.append(Key(Kind(kind), id_))
+            removed.append(key)
     revision = Revision(int(entry_id.partition(b"-")[0]))
     return Commit(revision=revision, records=tuple(records), removed=tuple(removed))
+
+
+def _key(name: str) -> Key:
+    kind, _, id_ = name.partition(":")
+    try:
+        return Key(Kind(kind), id_)
+    except ValueError:
+        raise UnreadableRecord(f"records of kind {kind!r} are unknown to this version") from None
 
 
 def commits_of_entries(entries: object) -> list[Commit]:

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,7 +58,7 @@ class EmbeddedValkey:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir.absolute()
-        self._socket_path = _socket_path(self._data_dir)
+        self._socket_path = self._data_dir / "valkey.sock"
         self._lock: int | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -82,6 +83,7 @@ class EmbeddedValkey:
         self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _locked(self._data_dir)
         try:
+            self._socket_path = _socket_path(self._data_dir)
             await self._stop_orphan()
             await self._spawn()
         except BaseException:
@@ -100,6 +102,8 @@ class EmbeddedValkey:
             await _terminate(self._process)
             self._process = None
             self._pid_file.unlink(missing_ok=True)
+        if self._socket_path.parent != self._data_dir:
+            shutil.rmtree(self._socket_path.parent, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -174,6 +178,7 @@ class EmbeddedValkey:
 
 
 def _socket_path(data_dir: Path) -> Path:
+    """In the data directory, unless that has a longer path than a socket may have."""
     path = data_dir / "valkey.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
         return path

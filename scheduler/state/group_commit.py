@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scheduler.model.errors import StoreUnavailable
 from scheduler.model.transaction import Outcome
 from scheduler.state.batches import Prepared
-from scheduler.state.limits import CHANGES_PER_CALL_MAX, TRANSACTIONS_PER_CALL_MAX
+from scheduler.state.limits import CHANGES_PER_CALL_MAX, TRANSACTIONS_PER_CALL_MAX, TRANSACTIONS_WAITING_MAX
 
 Call = Callable[[Sequence[Prepared]], Awaitable[Sequence[Outcome]]]
 
@@ -35,6 +35,10 @@ class GroupCommit:
         """The outcome of each, in order."""
         if self._closed:
             raise StoreUnavailable("the store has been closed")
+        if len(self._waiting) + len(transactions) > TRANSACTIONS_WAITING_MAX:
+            raise StoreUnavailable(
+                f"{len(self._waiting)} writes wait, at most {TRANSACTIONS_WAITING_MAX} may"
+            )
         loop = asyncio.get_running_loop()
         mine = [_Waiting(transaction, loop.create_future()) for transaction in transactions]
         self._waiting.extend(mine)

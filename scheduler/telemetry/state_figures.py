@@ -18,7 +18,7 @@ from scheduler.telemetry.pool_figures import Use, pool_figures
 from scheduler.telemetry.session_state import SessionState, session_state
 
 USD_MICROS = 1_000_000
-JOBS_PER_SLICE = 500  # about 5 ms
+JOBS_PER_SLICE = 200  # a few milliseconds
 LIVE_STATES = (ReplicaState.WAITING, ReplicaState.PLACED, ReplicaState.RUNNING)
 LIVE_RUN_STATES = tuple(state for state in RunState if state is not RunState.ENDED)
 

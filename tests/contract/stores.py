@@ -4,10 +4,11 @@ import asyncio
 import itertools
 import os
 import shutil
+import socket as socketlib
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -69,6 +70,15 @@ async def world_at(url: str | None) -> AsyncIterator[World]:
 @contextmanager
 def redis_server(binary: str, directory: Path, *options: str) -> Iterator[str]:
     """A server as somebody else would run it; gives its URL."""
+    with running_redis(binary, directory, *options) as (url, _):
+        yield url
+
+
+@contextmanager
+def running_redis(
+    binary: str, directory: Path, *options: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """As `redis_server`, with its process."""
     socket = directory / "redis.sock"
     arguments = ["--port", "0", "--unixsocket", str(socket), "--dir", str(directory), "--save", "", *options]
     with subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL) as process:
@@ -76,9 +86,18 @@ def redis_server(binary: str, directory: Path, *options: str) -> Iterator[str]:
             while not socket.exists():
                 assert process.poll() is None, process.returncode
                 time.sleep(0.01)
-            yield f"unix://{socket}"
+            yield f"unix://{socket}", process
         finally:
-            process.terminate()
+            process.kill()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listened on a moment ago."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socketlib.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 def redis_binary() -> str | None:

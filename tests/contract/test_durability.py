@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +19,16 @@ from scheduler.model.ids import CellId, Revision
 from scheduler.model.records import Kind
 from scheduler.model.transaction import Fence, Put, StaleFence, Transaction
 from scheduler.state.embedded import DataDirectoryInUse, EmbeddedValkey, embedded_valkey, is_server_of
+from scheduler.state.link import Link
 from scheduler.state.redis_store import RedisSettings, RedisStore, open_redis_store
 from scheduler.state.server import Durability, StoreMisconfigured
 from tests.builders import a_job
-from tests.contract.stores import eventually, redis_server
+from tests.contract.stores import eventually, free_ports, redis_binary, redis_server, running_redis
 
 LEASE_MS = 60_000
 WRITERS = 8
 ACKNOWLEDGED_MIN = 300
+BINARIES = {"valkey": str(get_binary_path()), "redis7": redis_binary()}
 
 pytestmark = pytest.mark.slow
 
@@ -183,11 +185,76 @@ async def test_an_old_leaders_fence_writes_nothing_after_a_wiped_server(data_dir
 
 async def test_replicated_is_refused_while_too_few_replicas_have_the_write(data_dir: Path) -> None:
     async with embedded_valkey(data_dir) as valkey:
-        settings = replace(settings_for(valkey), durability=Durability.REPLICATED, timeout_ms=200)
+        settings = replace(settings_for(valkey), durability=Durability.REPLICATED, timeout_ms=1_000)
 
         with pytest.raises(StoreUnavailable, match="0 replicas have received the write"):
             async with open_redis_store(settings):
                 pass
+
+
+@contextmanager
+def a_pair(binary: str, directory: Path) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
+    """A master, its replica in sync, and the master's process."""
+    synced = ("--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0")
+    ports = free_ports(2)
+    with ExitStack() as stack:
+        for port in ports:
+            (directory / str(port)).mkdir()
+        master_url, master = stack.enter_context(
+            running_redis(binary, directory / str(ports[0]), *synced, "--port", str(ports[0]))
+        )
+        following = ("--port", str(ports[1]), "--replicaof", f"127.0.0.1 {ports[0]}")
+        replica_url, _ = stack.enter_context(
+            running_redis(binary, directory / str(ports[1]), *synced, *following)
+        )
+        yield master_url, replica_url, master
+
+
+@pytest.mark.parametrize("binary", BINARIES.values(), ids=BINARIES.keys())
+async def test_a_promoted_replica_has_the_writes_in_a_new_history(data_dir: Path, binary: str | None) -> None:
+    if binary is None:
+        pytest.skip("redis-server is not installed: failover is not checked on Redis 7")
+    with a_pair(binary, data_dir) as (master_url, replica_url, master):
+        settings = RedisSettings(url=master_url, cell=CellId("cell"), durability=Durability.REPLICATED)
+        async with AsyncExitStack() as stack:
+            store = await eventually(lambda: stack.enter_async_context(open_redis_store(settings)))
+            old = await lead(store)
+            await store.transact([a_write(f"job-{number}", old) for number in range(100)])
+            before = await store.load()
+            master.kill()
+
+        promoted = replace(settings, url=replica_url, durability=Durability.ALWAYS)
+        await promote(promoted)
+        async with open_redis_store(promoted) as store:
+            with pytest.raises(StoreUnavailable, match="is another server"):
+                await store.transact([a_write("early", old)])
+            await lead(store)
+            after = await store.load()
+
+    assert after.history != before.history
+    assert (after.revision, after.ids(Kind.JOB)) == (before.revision, before.ids(Kind.JOB))
+
+
+async def promote(settings: RedisSettings) -> None:
+    with pytest.raises(StoreUnavailable, match="read only replica"):
+        async with open_redis_store(settings):
+            pass
+    link = Link(settings.url, timeout_ms=1_000)
+    await link.call("REPLICAOF", "NO", "ONE")
+    await link.close()
+
+
+async def test_a_directory_with_a_long_path_works(data_dir: Path) -> None:
+    long = data_dir / ("x" * 120)
+    async with embedded_valkey(long) as valkey, a_store(valkey) as store:
+        await store.ping()
+        socket = Path(valkey.url.removeprefix("unix://"))
+
+    assert not is_there(socket.parent)
+
+
+def is_there(path: Path) -> bool:
+    return path.exists()
 
 
 async def test_a_directory_in_use_is_refused(data_dir: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SAMPLE_FLEET = ROOT / "deploy/fleets/sample.yaml"
-READY = re.compile(r"placewright serves (\S+); metrics at (\S+)")
+READY = re.compile(r"serves (\S+)\s.*metrics at (\S+)", re.DOTALL)
 START_S_MAX = 60.0
 STOP_S_MAX = 20.0
 
@@ -70,6 +70,6 @@ def _wait_until_ready(service: subprocess.Popen[bytes], log: Path) -> tuple[str,
     while time.monotonic() < end and service.poll() is None:
         told = READY.search(log.read_text())
         if told:
-            return told[1], told[2]
+            return told[1].rstrip(";"), told[2]
         time.sleep(0.1)
     raise AssertionError(f"the service did not get ready:\n{log.read_text()[-4000:]}")

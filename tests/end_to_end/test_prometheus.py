@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from placewright import Client, Job
-from placewright.errors import PlacewrightError
+from placewright import Client, Job, PlacewrightError
 from tests.end_to_end.prometheus_server import Prometheus, prometheus_scraping
 from tests.end_to_end.running_service import ROOT, RunningService, running_service
 
@@ -33,7 +32,7 @@ def run_workload(client: Client, prometheus: Prometheus) -> None:
         client.submit(job)
     done = [client.submit(job) for job in short_jobs()]
     for handle in done:
-        handle.wait(timeout_s=SETTLE_S_MAX)
+        handle.wait(timeout=SETTLE_S_MAX)
     long_ones[0].cancel("enough")
     refuse(client)
     prometheus.wait_for('placewright_jobs_finished_total{phase="cancelled"}', timeout_s=SETTLE_S_MAX)
@@ -65,7 +64,7 @@ def lasting_jobs() -> list[Job]:
 
 
 def waiting_jobs() -> list[Job]:
-    """Jobs that no pool can hold, now or ever."""
+    """Jobs that fit no pool, and one that is worth less than the only pool for it costs."""
     return [
         Job(
             name=f"wants-{name}",
@@ -74,7 +73,7 @@ def waiting_jobs() -> list[Job]:
             accelerators=size,
             command=["true"],
         )
-        for name, size in (("frontier", "h100:4096"), ("standard", "mi300x:128"), ("batch", "b200:4096"))
+        for name, size in (("frontier", "h100:4096"), ("standard", "h200:4096"), ("batch", "b300:8"))
     ]
 
 
@@ -145,4 +144,6 @@ def test_a_board_shows_what_happened(prometheus: Prometheus) -> None:
     assert last('placewright_run_outcomes_total{end_reason="user_error"}') == 1
     assert last('placewright_run_outcomes_total{end_reason="succeeded"}') == 3
     assert last('placewright_jobs_finished_total{phase="cancelled"}') == 1
+    assert last('placewright_deferred_replicas{reason="fits_no_pool"}') == 2
+    assert last('placewright_deferred_replicas{reason="not_worth_the_price"}') == 1
     assert last("sum(placewright_deferred_replicas) - sum(placewright_replicas{state='waiting'})") == 0

@@ -13,7 +13,7 @@ from scheduler.model.records import Key, Kind
 from scheduler.model.transaction import Committed, Outcome, Transaction
 from scheduler.state.batches import Prepared, prepared
 from scheduler.state.group_commit import GroupCommit
-from scheduler.state.limits import CHANGES_PER_CALL_MAX
+from scheduler.state.limits import CHANGES_PER_CALL_MAX, TRANSACTIONS_WAITING_MAX
 
 
 def a_delete(name: str, *, changes: int = 1) -> Prepared:
@@ -128,6 +128,19 @@ async def test_a_caller_that_gives_up_disturbs_no_other(group: GroupCommit, call
 
     assert await patient == [Committed(Revision(2))]
     assert calls.sizes == [1, 1]
+
+
+async def test_too_many_waiting_writes_are_refused_at_once(group: GroupCommit, calls: Calls) -> None:
+    in_flight = await started(group, calls, a_delete("in flight"))
+    many = [a_delete("waiting")] * TRANSACTIONS_WAITING_MAX
+    waiting = asyncio.create_task(group.commit(many))
+    await asyncio.sleep(0)
+
+    with pytest.raises(StoreUnavailable, match="20000 writes wait, at most 20000 may"):
+        await group.commit([a_delete("one more")])
+
+    calls.let_go.set()
+    await asyncio.gather(in_flight, waiting)
 
 
 async def test_closing_tells_everyone_that_waits(calls: Calls) -> None:

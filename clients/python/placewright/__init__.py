@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from placewright.version import __version__
 
 if TYPE_CHECKING:
+    from placewright.alternative import Alternative
     from placewright.async_client import AsyncClient, AsyncJobHandle
     from placewright.client import Client, JobHandle
     from placewright.errors import (
@@ -34,18 +35,15 @@ if TYPE_CHECKING:
         Unauthenticated,
         Unavailable,
     )
-    from placewright.job import Alternative, Job
+    from placewright.job import Job
     from placewright.pools import Cordon, NodeGroup, PoolSpec, PoolStatus, PoolUsage, PoolView, SliceGroup
+    from placewright.reasons import Deferral, NodeShare, Placement, PoolAssignment
     from placewright.settings import Tls
     from placewright.strings import Location
     from placewright.views import (
-        Deferral,
         JobEvent,
         JobSpec,
         JobView,
-        NodeShare,
-        Placement,
-        PoolAssignment,
         Replica,
         ReplicaCounts,
         Run,
@@ -129,12 +127,13 @@ _MODULES = {
     "async_client": ("AsyncClient", "AsyncJobHandle"),
     "client": ("Client", "JobHandle"),
     "settings": ("Tls",),
-    "job": ("Job", "Alternative"),
+    "job": ("Job",),
+    "alternative": ("Alternative",),
+    "reasons": ("Deferral", "Placement", "PoolAssignment", "NodeShare"),
     "strings": ("Location",),
     "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),
     "views": (
-        "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run", "Placement", "PoolAssignment",
-        "NodeShare", "Deferral",
+        "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",

@@ -242,6 +242,10 @@ class AsyncDriver:
             return None
         except grpc.aio.AioRpcError as error:
             raise self._error_of(error) from None
+        except asyncio.CancelledError:
+            if self._is_closed and not _is_being_cancelled():
+                raise closed_error() from None  # gRPC says it so when the channel is closed under a call
+            raise
 
     def _channel(self) -> grpc.aio.Channel:
         """The channel, opened at first use: it binds itself to the running event loop."""
@@ -268,3 +272,10 @@ class AsyncDriver:
         if self._is_closed:
             return closed_error()
         return error_of_call(error.code(), error.details(), error.trailing_metadata())
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody cancelled the current task; assumed where Python 3.10 cannot tell."""
+    task = asyncio.current_task()
+    cancelling = getattr(task, "cancelling", None)
+    return cancelling is None or cancelling() > 0

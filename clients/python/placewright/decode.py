@@ -9,8 +9,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from placewright import views
-from placewright.job import Alternative
+from placewright import reasons, views
+from placewright.alternative import Alternative
 from placewright.strings import Location, Size
 from placewright.v1 import job_pb2, job_service_pb2
 from placewright.words import (
@@ -161,9 +161,9 @@ def _replica(replica: job_pb2.Replica) -> views.Replica:
     )
 
 
-def _deferral(deferral: job_pb2.Deferral) -> views.Deferral:
+def _deferral(deferral: job_pb2.Deferral) -> reasons.Deferral:
     cost = deferral.cheapest_cost_usd_micros_per_useful_hour
-    return views.Deferral(
+    return reasons.Deferral(
         reason=word(job_pb2.DeferralReason, deferral.reason, DeferralReason),
         verdicts=tuple(
             (word(job_pb2.PoolVerdict, count.verdict, PoolVerdict), count.pools)
@@ -180,8 +180,8 @@ def _deferral(deferral: job_pb2.Deferral) -> views.Deferral:
     )
 
 
-def _placement(placement: job_pb2.Placement) -> views.Placement:
-    return views.Placement(
+def _placement(placement: job_pb2.Placement) -> reasons.Placement:
+    return reasons.Placement(
         assignments=tuple(_assignment(assignment) for assignment in placement.assignments),
         alternative_index=placement.alternative_index,
         accelerator=placement.accelerator,
@@ -196,11 +196,11 @@ def _placement(placement: job_pb2.Placement) -> views.Placement:
     )
 
 
-def _assignment(assignment: job_pb2.PoolAssignment) -> views.PoolAssignment:
-    return views.PoolAssignment(
+def _assignment(assignment: job_pb2.PoolAssignment) -> reasons.PoolAssignment:
+    return reasons.PoolAssignment(
         pool_id=assignment.pool_id,
         accelerators=assignment.accelerators,
-        nodes=tuple(views.NodeShare(node=share.node, tasks=share.tasks) for share in assignment.nodes),
+        nodes=tuple(reasons.NodeShare(node=share.node, tasks=share.tasks) for share in assignment.nodes),
     )
 
 

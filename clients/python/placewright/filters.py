@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Union
 
-from placewright.encode import many
 from placewright.errors import FieldViolation, InvalidRequest
 from placewright.v1 import job_service_pb2
+from placewright.wire import many
 from placewright.words import JobPhase
 
 Words = Union[str, Sequence[str]]  # noqa: UP007  (runs under 3.10)

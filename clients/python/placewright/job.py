@@ -1,32 +1,22 @@
-"""What a user asks for: a job and its alternatives."""
+"""A job as a user asks for it, and as it is sent. Whatever leaves here is well-formed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Union
 
-from placewright.strings import Location
+from google.protobuf.duration_pb2 import Duration as WireDuration
+
+from placewright.alternative import Alternative
+from placewright.faults import Faults
+from placewright.strings import ID_RULE, NAME, Location, parse_duration, parse_location, parse_size
+from placewright.v1 import job_pb2, job_service_pb2
+from placewright.wire import many, market_name, wire_duration
 from placewright.words import JobKind, Market
 
-
-@dataclass(frozen=True)
-class Alternative:
-    """One way to satisfy a job: a size string and, if known, how fast it is.
-
-    Attributes:
-        size: such as "h100:64", "h100:4x8" or "tpu-v5p:4x4x8".
-        speed_permille: speed of one accelerator here, in permille of one h100; None: the catalogue's.
-    """
-
-    size: str
-    speed_permille: int | None = field(default=None, kw_only=True)
-
-    def __str__(self) -> str:
-        speed = "" if self.speed_permille is None else f" at {self.speed_permille / 1000:g}x"
-        return f"{self.size}{speed}"
-
+INT32_MAX = 2**31 - 1
 
 # Union, not |: these run when the module is imported, and the arguments are strings under 3.10.
 Accelerators = Union[str, Alternative, "Sequence[str | Alternative]", "Mapping[str, int]"]
@@ -81,7 +71,168 @@ class Job:
     residency: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        # Here, not above: `import placewright` and `placewright --help` do without protobuf.
-        from placewright.encode import submission_of
-
         submission_of(self, request_id="")
+
+
+def submission_of(job: Job, *, request_id: str) -> job_service_pb2.JobSubmission:
+    """The job as it is sent.
+
+    Raises:
+        InvalidRequest: every fault of the job at once.
+    """
+    faults = Faults()
+    submission = job_service_pb2.JobSubmission(
+        spec=_spec_of(job, faults), payload=_payload_of(job, faults), request_id=request_id
+    )
+    faults.raise_any()
+    return submission
+
+
+def _spec_of(job: Job, faults: Faults) -> job_pb2.JobSpec:
+    for name, required in (("name", True), ("queue", False), ("priority_class", False)):
+        _check_id(name, getattr(job, name), required=required, faults=faults)
+    spec = job_pb2.JobSpec(
+        name=str(job.name),
+        queue=str(job.queue),
+        priority_class=str(job.priority_class),
+        alternatives=_alternatives_of(job, faults),
+        constraints=_constraints_of(job, faults),
+        max_duration=_duration_of("max_duration", job.max_duration, faults),
+        grace_period=_duration_of("grace_period", job.grace_period, faults),
+        user_error_retries=_whole("user_error_retries", job.user_error_retries, at_least=0, faults=faults),
+    )
+    _add_kind(spec, job, faults)
+    return spec
+
+
+def _check_id(field: str, value: object, *, required: bool, faults: Faults) -> None:
+    if value == "" and not required:
+        return
+    if not isinstance(value, str) or NAME.fullmatch(value) is None:
+        faults.add(field, f"must be {ID_RULE}, got {value!r}")
+
+
+def _whole(field: str, value: object, *, at_least: int, faults: Faults) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not at_least <= value <= INT32_MAX:
+        faults.add(field, f"must be a whole number of at least {at_least}, got {value!r}")
+        return at_least
+    return value
+
+
+def _duration_of(field: str, value: Duration | None, faults: Faults) -> WireDuration | None:
+    if value is None:
+        return None
+    return wire_duration(faults.read(field, lambda: parse_duration(value)))
+
+
+def _alternatives_of(job: Job, faults: Faults) -> Iterable[job_pb2.Alternative]:
+    given = job.accelerators
+    if isinstance(given, Mapping):  # {"h100": 64}, as SkyPilot writes it
+        items: Sequence[object] = [f"{name}:{count}" for name, count in given.items()]
+    else:
+        items = many(given)
+    if not items:
+        faults.add("accelerators", "must name at least one accelerator, such as 'h100:64', got none")
+    is_single = isinstance(given, (str, Alternative))
+    for index, item in enumerate(items):
+        field = "accelerators" if is_single else f"accelerators[{index}]"
+        alternative = _alternative_of(field, item, faults)
+        if alternative is not None:
+            yield alternative
+
+
+def _alternative_of(field: str, item: object, faults: Faults) -> job_pb2.Alternative | None:
+    alternative = Alternative(item) if isinstance(item, str) else item
+    if not isinstance(alternative, Alternative) or not isinstance(alternative.size, str):
+        faults.add(field, f"must be a string such as 'h100:64' or an Alternative, got {item!r}")
+        return None
+    text = alternative.size
+    size = faults.read(field, lambda: parse_size(text))
+    if size is None:
+        return None
+    wire = job_pb2.Alternative(accelerator=size.accelerator)
+    if alternative.speed_permille is not None:
+        speed = _whole(f"{field}.speed_permille", alternative.speed_permille, at_least=1, faults=faults)
+        wire.speed_permille = speed
+    if size.gang is not None:
+        wire.gang.task_groups.add(tasks=size.gang[0], devices_per_task=size.gang[1])
+    elif size.topology is not None:
+        wire.slice.topology = size.topology
+    else:
+        wire.count = size.count or 1
+    return wire
+
+
+def _constraints_of(job: Job, faults: Faults) -> job_pb2.Constraints | None:
+    for name in ("pools", "denied_pools", "residency"):
+        for index, item in enumerate(many(getattr(job, name))):
+            _check_id(f"{name}[{index}]", item, required=True, faults=faults)
+    constraints = job_pb2.Constraints(
+        allowed_locations=_locations_of("locations", job.locations, faults),
+        denied_locations=_locations_of("denied_locations", job.denied_locations, faults),
+        allowed_pools=[str(pool) for pool in many(job.pools)],
+        denied_pools=[str(pool) for pool in many(job.denied_pools)],
+        markets=_markets_of(job, faults),
+        residency=[str(jurisdiction) for jurisdiction in many(job.residency)],
+    )
+    return constraints if constraints.ByteSize() else None
+
+
+def _locations_of(field: str, value: object, faults: Faults) -> Iterable[job_pb2.Location]:
+    for index, item in enumerate(many(value)):
+        place = item if isinstance(item, Location) else None
+        if place is None:
+            place = faults.read(f"{field}[{index}]", lambda text=item: parse_location(str(text)))  # type: ignore[misc]  # a default binds the loop's value
+        if place is not None:
+            yield job_pb2.Location(provider=place.provider, region=place.region, zone=place.zone)
+
+
+def _markets_of(job: Job, faults: Faults) -> list[str]:
+    names = [
+        faults.read(f"markets[{index}]", lambda text=item: market_name(str(text)))  # type: ignore[misc]  # the same
+        for index, item in enumerate(many(job.markets))
+    ]
+    return [name for name in names if name is not None]
+
+
+def _add_kind(spec: job_pb2.JobSpec, job: Job, faults: Faults) -> None:
+    duration = _duration_of("estimated_duration", job.estimated_duration, faults)
+    if job.kind == JobKind.TRAINING:
+        spec.training.SetInParent()
+        if duration is not None:
+            spec.training.estimated_duration.CopyFrom(duration)
+        if job.replicas not in (None, 1):
+            faults.add(
+                "replicas", f"a training job has 1 replica, got {job.replicas!r}; kind='inference' has more"
+            )
+    elif job.kind == JobKind.INFERENCE:
+        if duration is not None:
+            faults.add(
+                "estimated_duration", "is for training jobs; an inference job runs until it is cancelled"
+            )
+        replicas = 1 if job.replicas is None else job.replicas
+        spec.inference.replicas = _whole("replicas", replicas, at_least=1, faults=faults)
+    else:
+        faults.add("kind", f"must be training or inference, got {str(job.kind)!r}")
+
+
+def _payload_of(job: Job, faults: Faults) -> job_pb2.LaunchPayload:
+    command: object = job.command
+    if isinstance(command, str) or not isinstance(command, Sequence) or not command:
+        faults.add("command", f"must be a list of at least one string, got {command!r}")
+        command = ()
+    for index, word in enumerate(command):
+        if not isinstance(word, str):
+            faults.add(f"command[{index}]", f"must be a string, got {word!r}")
+    return job_pb2.LaunchPayload(command=[str(word) for word in command], env=_env_of(job, faults))
+
+
+def _env_of(job: Job, faults: Faults) -> dict[str, str]:
+    env: object = job.env
+    if not isinstance(env, Mapping):
+        faults.add("env", f"must be a mapping of names to strings, got {env!r}")
+        return {}
+    for name, value in env.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            faults.add(f"env.{name}", f"must be a string, got {value!r}")
+    return {str(name): str(value) for name, value in env.items()}

@@ -14,8 +14,7 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from placewright import errors
 from placewright.decode import job_view, run_view
 from placewright.effects import Operation, R, call
-from placewright.encode import submission_of
-from placewright.job import Job
+from placewright.job import Job, submission_of
 from placewright.pool_messages import pool_spec_message, pool_view
 from placewright.pools import PoolSpec, PoolView
 from placewright.revisions import Revisions

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from placewright import pools
 from placewright.decode import duration, moment, word
-from placewright.encode import market_name, wire_duration
 from placewright.faults import Faults
 from placewright.strings import parse_duration
 from placewright.v1 import job_pb2, pool_pb2
+from placewright.wire import market_name, wire_duration
 from placewright.words import Market
 
 

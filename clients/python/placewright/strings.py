@@ -142,3 +142,9 @@ def duration_text(duration: timedelta) -> str:
         number, rest_ms = divmod(rest_ms, UNIT_MS[unit])
         text += f"{number}{unit}" if number else ""
     return text or "0s"
+
+
+def usd(micros: int) -> str:
+    """Micro-dollars as dollars: "$12.50"; small amounts keep four digits."""
+    dollars = micros / 1_000_000
+    return f"${dollars:,.4f}" if 0 < abs(dollars) < 0.1 else f"${dollars:,.2f}"

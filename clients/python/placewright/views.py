@@ -5,101 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from placewright.job import Alternative
+from placewright.alternative import Alternative
+from placewright.reasons import Deferral, Placement
 from placewright.strings import Location
 from placewright.words import (
-    DeferralReason,
     EndReason,
     JobKind,
     JobPhase,
     Market,
-    PoolVerdict,
     ReplicaState,
     RunState,
     WatchEventKind,
 )
 
 FINISHED = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.CANCELLED})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deferral:
-    """Why a replica waits, with the numbers of the plan that gave the reason; `str()` says it in words.
-
-    Attributes:
-        verdicts: what each pool of the fleet said, counted.
-        accelerators_needed: of the smallest alternative.
-        accelerators_free_max: the most accelerators free in one pool that could hold it.
-        cheapest_cost_usd_micros_per_useful_hour: None when no pool could hold it.
-        not_before: when it may be placed again, for BACKING_OFF.
-    """
-
-    reason: DeferralReason
-    verdicts: tuple[tuple[PoolVerdict, int], ...] = ()
-    accelerators_needed: int = 0
-    accelerators_free_max: int = 0
-    cheapest_cost_usd_micros_per_useful_hour: int | None = None
-    worth_usd_micros_per_useful_hour: int = 0
-    not_before: datetime | None = None
-    planned_revision: int = 0
-
-    def __str__(self) -> str:
-        from placewright.explain import deferral_text
-
-        return deferral_text(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeShare:
-    """What a run uses of one node, or of one slice in a pool of slices."""
-
-    node: int
-    tasks: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolAssignment:
-    """The part of a placement on one pool; `nodes` is empty where the provider chooses."""
-
-    pool_id: str
-    accelerators: int
-    nodes: tuple[NodeShare, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where a run is, and why there; `str()` says it in words.
-
-    Attributes:
-        term_usd_micros_per_hour: what the placement counted for in the plan's objective.
-        runner_up_pool_id: the next best pool; empty when there was none.
-    """
-
-    assignments: tuple[PoolAssignment, ...]
-    alternative_index: int
-    accelerator: str
-    slice_topology: str
-    tasks: int
-    devices_per_task: int
-    market: Market
-    charged_usd_micros_per_hour: int
-    term_usd_micros_per_hour: int
-    runner_up_pool_id: str
-    runner_up_term_usd_micros_per_hour: int
-
-    @property
-    def pool_id(self) -> str:
-        """The pool; the first one where there are several."""
-        return self.assignments[0].pool_id if self.assignments else ""
-
-    @property
-    def accelerators(self) -> int:
-        return sum(assignment.accelerators for assignment in self.assignments)
-
-    def __str__(self) -> str:
-        from placewright.explain import placement_text
-
-        return placement_text(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 #!lua name=placewright_v1
 
 -- The only writers of a cell's keys. They compare versions and fences; no rule of scheduling is here.
+-- A change that old and new processes would not understand alike gets a new name, here and in its functions.
 -- `../keys.py` says what is in each key. Runs on Redis 7.0 and newer, and on Valkey 8 and newer.
 --
 -- Replies are arrays whose first element is a status:

@@ -71,6 +71,7 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         self._by_request_id: dict[str, str] = {}
         self._changed = threading.Condition()
         self._cuts = 0
+        self._watches = 0
         self._stopping = False
         self._server: grpc.Server | None = None
         self.port = 0
@@ -140,6 +141,10 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.requests[method]) >= count, timeout=5)
 
+    def wait_for_no_watch(self) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._watches == 0, timeout=5)
+
     # -- the clients' side
 
     def SubmitJob(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
@@ -189,6 +194,8 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
             if request.cursor and position < self.oldest_cursor:
                 fail(context, a_status(grpc.StatusCode.OUT_OF_RANGE, "trimmed", an_info("CURSOR_TOO_OLD")))
             initial = [] if request.cursor else self._initial(request.filter)
+            self._watches += 1
+        context.add_callback(self._watch_ended)
         yield from initial
         while True:
             with self._changed:
@@ -306,6 +313,11 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
             and (not chosen.name or job.spec.name == chosen.name)
             and (not chosen.job_ids or job.job_id in chosen.job_ids)
         )
+
+    def _watch_ended(self) -> None:
+        with self._changed:
+            self._watches -= 1
+            self._changed.notify_all()
 
     def _initial(self, chosen: job_service_pb2.JobFilter) -> list[job_service_pb2.WatchJobsResponse]:
         now = [

@@ -295,3 +295,13 @@ def defer(service: FakeService, job_id: str) -> None:
     replica.deferral.accelerators_needed, replica.deferral.accelerators_free_max = 64, 16
     replica.deferral.verdicts.add(verdict=job_pb2.POOL_VERDICT_OTHER_ACCELERATOR, pools=2)
     replica.deferral.verdicts.add(verdict=job_pb2.POOL_VERDICT_FULL, pools=1)
+
+
+@pytest.mark.parametrize("words", [("--address", "ADDRESS", "jobs"), ("jobs", "--address", "ADDRESS")])
+def test_the_address_flag_wins_wherever_it_stands(service: FakeService, words: tuple[str, ...]) -> None:
+    told = [service.address if word == "ADDRESS" else word for word in words]
+
+    result = CliRunner().invoke(app, told, env={"PLACEWRIGHT_ADDRESS": "127.0.0.1:1"})
+
+    assert result.exit_code == 0, result.output
+    assert len(service.requests["ListJobs"]) == 1

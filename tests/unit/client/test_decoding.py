@@ -1,6 +1,6 @@
 """What comes from the service: errors, unknown words, reasons in words."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import grpc
 import pytest
@@ -82,7 +82,9 @@ def test_a_deferral_says_its_numbers() -> None:
         cheapest_cost_usd_micros_per_useful_hour=3_500_000,
         worth_usd_micros_per_useful_hour=2_000_000,
     )
-    pause = Deferral(reason=DeferralReason.BACKING_OFF, not_before=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    pause = Deferral(
+        reason=DeferralReason.BACKING_OFF, not_before=datetime.fromisoformat("2026-01-02T03:04:05+00:00")
+    )
 
     assert str(price) == "an hour of useful work costs at least $3.50, it is worth $2.00"
     assert str(pause) == "its last run ended; it waits until 2026-01-02 03:04:05 UTC before the next"

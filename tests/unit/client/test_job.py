@@ -7,7 +7,7 @@ import pytest
 
 from placewright import Alternative, InvalidRequest, Job, Market
 from placewright.decode import job_view
-from placewright.encode import submission_of
+from placewright.job import submission_of
 from placewright.v1 import job_pb2
 
 
@@ -69,13 +69,19 @@ def test_a_mapping_of_accelerators_is_any_of() -> None:
         ({"name": "My Job"}, "name: must be [a-z0-9-], 1 to 63 characters, got 'My Job'"),
         ({"name": ""}, "name: must be [a-z0-9-], 1 to 63 characters, got ''"),
         ({"queue": "A"}, "queue: must be [a-z0-9-], 1 to 63 characters, got 'A'"),
-        ({"command": "python train.py"}, "command: must be a list of at least one string, got 'python train.py'"),
+        ({"command": "a b"}, "command: must be a list of at least one string, got 'a b'"),
         ({"command": []}, "command: must be a list of at least one string, got []"),
         ({"command": ["a", 1]}, "command[1]: must be a string, got 1"),
         ({"env": {"N": 1}}, "env.N: must be a string, got 1"),
         ({"env": ["N=1"]}, "env: must be a mapping of names to strings, got ['N=1']"),
-        ({"accelerators": []}, "accelerators: must name at least one accelerator, such as 'h100:64', got none"),
-        ({"accelerators": ["h100", 8]}, "accelerators[1]: must be a string such as 'h100:64' or an Alternative, got 8"),
+        (
+            {"accelerators": []},
+            "accelerators: must name at least one accelerator, such as 'h100:64', got none",
+        ),
+        (
+            {"accelerators": ["h100", 8]},
+            "accelerators[1]: must be a string such as 'h100:64' or an Alternative, got 8",
+        ),
         (
             {"accelerators": Alternative("h100", speed_permille=0)},
             "accelerators.speed_permille: must be a whole number of at least 1, got 0",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import placewright
-from placewright import errors, job, pools, settings, strings, views, words
+from placewright import alternative, errors, job, pools, reasons, settings, strings, views, words
 from placewright.words import Word
 
 
@@ -34,7 +34,7 @@ def test_every_error_word_and_view_is_exported() -> None:
     hidden = {"ErrorFacts", "Word"}  # parts of others
     made_here = {
         name
-        for module in (errors, job, pools, settings, strings, views, words)
+        for module in (alternative, errors, job, pools, reasons, settings, strings, views, words)
         for name, value in vars(module).items()
         if isinstance(value, type) and value.__module__ == module.__name__
     }
@@ -54,7 +54,8 @@ def test_words_print_as_their_value() -> None:
 
 
 def test_grpc_is_not_imported_before_it_is_used() -> None:
-    program = "import sys, placewright.cli.app; print([m for m in ('grpc', 'google.protobuf', 'yaml') if m in sys.modules])"
+    heavy = ["grpc", "google.protobuf", "yaml", "rich"]
+    program = f"import sys, placewright.cli.app; print([name for name in {heavy} if name in sys.modules])"
 
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

@@ -1,12 +1,14 @@
 """A watch survives outages without a gap, and says when it had to start anew."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
 
-from placewright import Client, Job, JobEvent, Unavailable
+from placewright import AsyncClient, Client, Job, JobEvent, PlacewrightError, Unavailable
 from tests.unit.client.fake_service import FakeService, a_status
 
 
@@ -115,3 +117,29 @@ def test_a_refusal_ends_it(client: Any, service: FakeService) -> None:
 
     with pytest.raises(Exception, match="no"):
         next(client.watch_jobs())
+
+
+def test_one_ends_with_an_error_when_its_client_is_closed(client: Any) -> None:
+    events = client.watch_jobs()
+    next(events)
+    closer = threading.Thread(target=client.close)
+
+    closer.start()
+    with pytest.raises(PlacewrightError, match="the client was closed"):
+        next(events)
+
+    closer.join()
+
+
+async def test_a_cancelled_wait_gives_its_stream_back(service: FakeService) -> None:
+    async with AsyncClient(service.address) as client:
+        handle = await client.submit(a_job("one"))
+        waiting = asyncio.create_task(handle.wait())
+        await asyncio.to_thread(service.wait_for_requests, "WatchJobs", 1)
+
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        assert (await handle.refresh()).name == "one"
+        await asyncio.to_thread(service.wait_for_no_watch)

@@ -73,7 +73,11 @@ class Launchers:
         return (self.state_dir / "logs" / run_id / f"task-{task}.log").read_text()
 
     def is_anything_alive(self, run_id: str) -> bool:
-        return any(processes_with("PLACEWRIGHT_RUN_ID", run_id))
+        """Whether a task, or what it started, lives; the supervisor may."""
+        return any(
+            b"supervisor.py" not in _command_line(process.pid)
+            for process in processes_with("PLACEWRIGHT_RUN_ID", run_id)
+        )
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for something that gives no event: another process's file or end."""
@@ -87,8 +91,15 @@ class Launchers:
         await self.until(lambda: log.exists() and text in log.read_text())
 
 
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b"supervisor.py"  # gone
+
+
 @pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[FakeLauncherService]:
+async def service() -> AsyncIterator[FakeLauncherService]:
     fake = FakeLauncherService()
     fake.pools[POOL] = a_pool()
     await fake.start()

@@ -13,8 +13,7 @@ from tests.unit.launcher.launcher_builders import LAUNCHER
 
 
 async def launch(address: str, state_dir: Path, crash_at: str) -> None:
-    def at_step(step: Step, run_id: str) -> None:
-        del run_id
+    def at_step(step: Step, _run_id: str) -> None:
         if step.value == crash_at:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -120,9 +120,7 @@ async def test_a_launcher_killed_at_any_step_never_starts_a_run_twice(
     assert (starts_file.read_text().count("started") if starts_file.exists() else 0) == starts
 
 
-async def test_a_supervisor_that_comes_too_late_starts_nothing(
-    service: FakeLauncherService, launchers: Launchers, tmp_path: Path
-) -> None:
+async def test_a_supervisor_that_comes_too_late_starts_nothing(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     make_directory_durably(directory)
     assert supervisor.link_identity(str(directory), "0 void")

@@ -29,12 +29,7 @@ app = typer.Typer(
 
 AddressOption = Annotated[
     Optional[str],  # noqa: UP045  (typer evaluates it under 3.10)
-    typer.Option(
-        "--address",
-        envvar="PLACEWRIGHT_ADDRESS",
-        help="host:port of the service.",
-        show_default="127.0.0.1:7461",
-    ),
+    typer.Option("--address", help="host:port of the service; also before the command."),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the data on stdout.")]
 QueueOption = Annotated[list[str], typer.Option("--queue", help="Only this queue; repeatable.")]
@@ -56,7 +51,13 @@ class SubmitCommand(TyperCommand):
 
 
 @app.callback(epilog=exits.EPILOG)
-def everything(context: typer.Context, address: AddressOption = None) -> None:
+def everything(
+    context: typer.Context,
+    address: Annotated[
+        Optional[str],  # noqa: UP045  (typer evaluates it under 3.10)
+        typer.Option("--address", help="host:port; PLACEWRIGHT_ADDRESS, then 127.0.0.1:7461."),
+    ] = None,
+) -> None:
     """Submit jobs to placewright, watch them, and see why they are where they are."""
     context.obj = address
 

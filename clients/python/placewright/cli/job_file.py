@@ -18,8 +18,9 @@ from dataclasses import dataclass, fields
 
 import yaml
 
+from placewright.alternative import Alternative
 from placewright.errors import FieldViolation, InvalidRequest
-from placewright.job import Alternative, Job
+from placewright.job import Job
 
 KEYS = tuple(field.name for field in fields(Job))
 REQUIRED = ("name", "accelerators", "command")

@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 import typer
 
 from placewright.cli.output import print_table
-from placewright.explain import usd, verdict_lines
 from placewright.pools import PoolView
-from placewright.strings import duration_text
+from placewright.reasons import verdict_lines
+from placewright.strings import duration_text, usd
 from placewright.views import JobView, Replica, Run
 
 JOB_COLUMNS = ("JOB", "NAME", "QUEUE", "CLASS", "PHASE", "REPLICAS", "WHERE", "$/H", "WAITING-WHY", "AGE")

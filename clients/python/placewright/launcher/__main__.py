@@ -14,6 +14,7 @@ from placewright.launcher.local import LocalBackend, LocalOptions
 from placewright.launcher.log import log
 from placewright.launcher.notes import StateDirectoryInUse
 from placewright.launcher.runtime import LauncherRuntime
+from placewright.launcher.waiting import TimeIsUp, in_time
 
 DESCRIPTION = """\
 Starts and stops the runs of the pools whose spec names this launcher.
@@ -71,8 +72,8 @@ async def _serve(options: argparse.Namespace) -> None:
 
 async def _drain(runtime: LauncherRuntime, *, timeout_s: float) -> None:
     try:
-        await asyncio.wait_for(runtime.drain(), timeout_s)
-    except asyncio.TimeoutError:
+        await in_time(runtime.drain(), timeout_s)
+    except TimeIsUp:
         log.error("runs_not_stopped_in_time timeout_s=%s", timeout_s)
 
 

@@ -12,6 +12,7 @@ from placewright.launcher.log import log
 from placewright.launcher.reporter import Reporter
 from placewright.launcher.session import Session, SessionSlot
 from placewright.launcher.tuning import Backoff, Tuning
+from placewright.launcher.waiting import TimeIsUp, in_time
 from placewright.v1 import launcher_service_pb2 as pb
 from placewright.version import __version__
 
@@ -40,8 +41,8 @@ class Stream:
             StreamEnded: there is none.
         """
         try:
-            message = await asyncio.wait_for(self._call.read(), self._silence_s_max)
-        except asyncio.TimeoutError:
+            message = await in_time(self._read(), self._silence_s_max)
+        except TimeIsUp:
             raise StreamEnded(f"silent for {self._silence_s_max} s") from None
         if not isinstance(message, pb.AttachResponse):
             raise StreamEnded("closed by the service")
@@ -60,6 +61,9 @@ class Stream:
     async def acknowledge(self) -> None:
         """Confirm everything received so far."""
         await self.send(pb.AttachRequest(ack=pb.Ack(sequence=self._received)))
+
+    async def _read(self) -> object:
+        return await self._call.read()
 
     def cancel(self) -> None:
         self._call.cancel()
@@ -116,8 +120,8 @@ class Attachment:
 
     async def _open_in_time(self, stream: Stream) -> Session:
         try:
-            return await asyncio.wait_for(self._open(stream), self._tuning.call_timeout_s)
-        except asyncio.TimeoutError:
+            return await in_time(self._open(stream), self._tuning.call_timeout_s)
+        except TimeIsUp:
             raise StreamEnded("no session was opened in time") from None
 
     async def _open(self, stream: Stream) -> Session:

@@ -4,6 +4,8 @@ import asyncio
 import os
 from pathlib import Path
 
+from placewright.launcher.waiting import first_of
+
 SWEEP_S = 2.0  # after this long without a hint all runs are looked at: a killed supervisor gives none
 READ_BYTES = 65_536
 
@@ -40,9 +42,7 @@ class Hints:
         is_readable = asyncio.Event()
         loop.add_reader(self._descriptor, is_readable.set)
         try:
-            await asyncio.wait_for(is_readable.wait(), timeout_s)
-        except asyncio.TimeoutError:
-            return
+            await first_of(is_readable, timeout_s=timeout_s)
         finally:
             loop.remove_reader(self._descriptor)
 

@@ -301,10 +301,12 @@ class Keeper:
             self._has_news.clear()
             await self._has_news.wait()
 
-    async def settle(self) -> None:
-        """Wait for the work under way."""
+    async def settle(self, *, timeout_s: float | None = None) -> None:
+        """Wait for the work under way, but not longer than told."""
         while self._tasks:
-            await asyncio.wait(self._tasks)
+            done, _ = await asyncio.wait(self._tasks, timeout=timeout_s)
+            if not done:
+                return
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -41,6 +41,7 @@ from placewright.v1.job_pb2 import EndReason
 
 THREADS = 4
 NS_PER_S = 1_000_000_000
+SUPERVISOR_START_NS_MAX = 2 * NS_PER_S
 VOID = "0 void"
 PYTHON_FLAGS = ("-I", "-S")  # no site directory: a supervisor starts in half the time
 
@@ -130,7 +131,11 @@ class LocalBackend:
         directory = self._runs_dir / run.run_id
         directory.mkdir(mode=0o700, exist_ok=True)
         (self._logs_dir / run.run_id).mkdir(mode=0o700, exist_ok=True)
-        allocation = {"pool_id": run.pool_id, "tasks": [[task.node, list(task.devices)] for task in devices]}
+        allocation = {
+            "pool_id": run.pool_id,
+            "tasks": [[task.node, list(task.devices)] for task in devices],
+            "spawned_at_ns": supervisor.now_ns(),
+        }
         write_atomically(directory / "devices", json.dumps(allocation).encode())
         spec = json.dumps(self._spec(run, devices)).encode()
         receiver, sender = os.pipe()
@@ -227,7 +232,7 @@ class LocalBackend:
         is_running = (directory / "running").exists()
         if (directory / "exit").exists():  # looked at after the process: it is written before that ends
             return _observation_of_exit(json.loads((directory / "exit").read_text()))
-        if is_alive or (process is None and is_spawned):
+        if is_alive or (process is None and (is_spawned or _is_just_spawned(directory))):
             return RUNNING if is_running else STARTING
         if process is None and supervisor.link_identity(str(directory), VOID):
             return ABSENT
@@ -264,6 +269,13 @@ class LocalBackend:
         logs.sort(key=lambda directory: directory.stat().st_mtime_ns, reverse=True)
         for directory in logs[self._options.logs_kept_runs :]:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _is_just_spawned(directory: Path) -> bool:
+    """Whether a launcher that is gone may have left a supervisor that has not got going yet."""
+    file = directory / "devices"
+    spawned_at_ns = json.loads(file.read_text())["spawned_at_ns"] if file.exists() else 0
+    return 0 <= supervisor.now_ns() - int(spawned_at_ns) < SUPERVISOR_START_NS_MAX
 
 
 def _own_environment() -> dict[str, str]:

@@ -6,8 +6,9 @@ import grpc.aio
 from placewright.launcher.calls import LauncherCalls
 from placewright.launcher.lease import Lease, now_ns
 from placewright.launcher.log import log
-from placewright.launcher.session import Session, SessionSlot, first_of
+from placewright.launcher.session import Session, SessionSlot
 from placewright.launcher.tuning import Tuning
+from placewright.launcher.waiting import first_of
 
 NS_PER_S = 1_000_000_000
 TRIES_PER_LEASE = 20

@@ -94,5 +94,5 @@ class LauncherRuntime:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
-            await asyncio.wait_for(keeper.settle(), self._tuning.stop_timeout_s)
+            await keeper.settle(timeout_s=self._tuning.stop_timeout_s)
             log.info("launcher_stopped launcher_id=%s", self._launcher_id)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 
 from placewright.launcher.log import log
+from placewright.launcher.waiting import first_of
 
 
 class Session:
@@ -76,14 +77,3 @@ class SessionSlot:
                 return session
             else:
                 await first_of(session.is_synchronised, session.is_over)
-
-
-async def first_of(*events: asyncio.Event, timeout_s: float | None = None) -> bool:
-    """Wait for any of the events; whether one came in time."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        done, _ = await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-    return bool(done)

@@ -1,0 +1,191 @@
+"""The machines of one launcher: they run gangs, outlive the launcher, and fence themselves if told to."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+from scheduler.model.ids import PoolId, RunId
+from scheduler.model.run import EndReason, Run
+from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.world import Work
+
+FENCE_MARGIN_PARTS = 4  # a quarter of the lease is kept for stopping
+KILLED_EXIT_CODE = 137
+
+
+class TaskAuditor(Protocol):
+    """Told when the tasks of a run begin and end to be alive."""
+
+    def tasks_started(self, run: Run) -> None: ...
+
+    def tasks_ended(self, run_id: RunId) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a run ended."""
+
+    reason: EndReason
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The launcher lease as the hosts read it; times are of the hosts' own clock."""
+
+    epoch: int = 0
+    duration_ms: int = 0
+    renewed_at_ms: int = 0
+
+    @property
+    def fence_at_ms(self) -> int:
+        return self.ends_at_ms - self.duration_ms // FENCE_MARGIN_PARTS
+
+    @property
+    def ends_at_ms(self) -> int:
+        return self.renewed_at_ms + self.duration_ms
+
+    def renewed(self, *, sent_at_ms: int, duration_ms: int, now_ms: int) -> "Lease":
+        """Counted from before the renewal was sent; a new epoch if it may have run out meanwhile."""
+        lapsed = now_ms >= self.ends_at_ms
+        return Lease(epoch=self.epoch + lapsed, duration_ms=duration_ms, renewed_at_ms=sent_at_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """What the tasks of a run will do if nobody stops them; times from their start."""
+
+    starting_ms: int
+    exit_after_ms: int | None
+    end: End
+
+
+@dataclass(slots=True, kw_only=True)
+class Gang:
+    """The tasks of a run while they are alive, and how they ended."""
+
+    run: Run
+    script: Script
+    fence_epoch: int | None
+    started_at_ms: int
+    is_running: bool = False
+    stop: End | None = None
+    kill_at_ms: int | None = None
+    end: End | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Hosts:
+    """Gangs by run. What a gang is told, it obeys, even when its launcher is down.
+
+    Attributes:
+        lease: what the launcher wrote last, for the watchdogs.
+        on_change: the launcher, while it is up.
+    """
+
+    def __init__(self, around: Surroundings, auditor: TaskAuditor, *, name: str) -> None:
+        self.gangs: dict[RunId, Gang] = {}
+        self.lease = Lease()
+        self.on_change: Callable[[RunId], None] | None = None
+        self._around, self._auditor = around, auditor
+        self._draw = Random(f"{around.world.seed}/hosts/{name}")
+        self._lives: dict[RunId, asyncio.Task[None]] = {}
+
+    def start(self, run: Run, script: Script, *, fence_epoch: int | None) -> None:
+        """Start the tasks of a run."""
+        now_ms = self._around.clock.elapsed_ms()
+        gang = Gang(run=run, script=script, fence_epoch=fence_epoch, started_at_ms=now_ms)
+        self.gangs[run.id] = gang
+        if fence_epoch is not None and self._has_lapsed(gang):
+            gang.end = End(reason=EndReason.INFRASTRUCTURE)
+            return
+        self._auditor.tasks_started(run)
+        self._lives[run.id] = asyncio.get_running_loop().create_task(self._live(gang))
+
+    def stop(self, run_id: RunId, reason: EndReason) -> None:
+        """Ask the tasks to end within their grace period."""
+        gang = self.gangs.get(run_id)
+        if gang is None or gang.end is not None or gang.stop is not None:
+            return
+        gang.stop = End(reason=reason)
+        within_ms = self._draw.randint(0, gang.run.grace_period_ms)
+        gang.kill_at_ms = self._around.clock.elapsed_ms() + within_ms
+        gang.changed.set()
+
+    def kill(self, run_id: RunId) -> None:
+        """Power off: nothing of the run is left, at once."""
+        gang = self.gangs.get(run_id)
+        if gang is not None and gang.end is None:
+            self._lives.pop(run_id).cancel()
+            self._ended(gang, End(reason=EndReason.INFRASTRUCTURE, exit_code=KILLED_EXIT_CODE))
+
+    def forget(self, run_id: RunId) -> None:
+        """Drop the record of a run that has ended."""
+        gang = self.gangs.get(run_id)
+        if gang is not None and gang.end is not None:
+            del self.gangs[run_id]
+
+    def is_alive(self, run_id: RunId) -> bool:
+        gang = self.gangs.get(run_id)
+        return gang is not None and gang.end is None
+
+    def alive_on(self, pool_id: PoolId) -> list[RunId]:
+        return [run_id for run_id, gang in self.gangs.items() if gang.end is None and gang.run.pool_id == pool_id]
+
+    async def _live(self, gang: Gang) -> None:
+        await self._sleep_until(gang, gang.started_at_ms + gang.script.starting_ms)
+        if gang.stop is None:
+            gang.is_running = True
+            self._tell(gang)
+        exit_at_ms = None
+        if gang.script.exit_after_ms is not None:
+            exit_at_ms = gang.started_at_ms + gang.script.starting_ms + gang.script.exit_after_ms
+        while True:
+            now_ms = self._around.clock.elapsed_ms()
+            if exit_at_ms is not None and now_ms >= exit_at_ms:
+                return self._ended(gang, gang.script.end)
+            if gang.kill_at_ms is not None and now_ms >= gang.kill_at_ms:
+                assert gang.stop is not None, gang
+                return self._ended(gang, gang.stop)
+            if gang.fence_epoch is not None and self._has_lapsed(gang):
+                return self._ended(gang, End(reason=EndReason.INFRASTRUCTURE))
+            due = [exit_at_ms, gang.kill_at_ms, self.lease.fence_at_ms if gang.fence_epoch is not None else None]
+            await self._sleep_until(gang, min((at for at in due if at is not None), default=None))
+
+    def _has_lapsed(self, gang: Gang) -> bool:
+        now_ms = self._around.clock.elapsed_ms()
+        return gang.fence_epoch != self.lease.epoch or now_ms >= self.lease.fence_at_ms
+
+    async def _sleep_until(self, gang: Gang, at_ms: int | None) -> None:
+        gang.changed.clear()
+        wait_ms = None if at_ms is None else max(0, at_ms - self._around.clock.elapsed_ms())
+        try:
+            async with asyncio.timeout(None if wait_ms is None else wait_ms / 1000):
+                await gang.changed.wait()
+        except TimeoutError:
+            return
+
+    def _ended(self, gang: Gang, end: End) -> None:
+        gang.end = end
+        self._lives.pop(gang.run.id, None)
+        self._auditor.tasks_ended(gang.run.id)
+        self._tell(gang)
+
+    def _tell(self, gang: Gang) -> None:
+        if self.on_change is not None:
+            self.on_change(gang.run.id)
+
+
+def script_of(run: Run, work: Work, *, draw: Random, failure_permille: int) -> Script:
+    """What becomes of a run: drawn from the run alone, so that it does not depend on who asks when."""
+    exit_after_ms, end = work.duration_ms, End(reason=EndReason.SUCCEEDED, exit_code=0)
+    longest_ms = work.duration_ms or 600_000
+    if draw.randrange(1000) < work.user_error_permille:
+        exit_after_ms, end = draw.randint(0, longest_ms), End(reason=EndReason.USER_ERROR, exit_code=1)
+    if draw.randrange(1000) < failure_permille:
+        exit_after_ms, end = draw.randint(0, longest_ms), End(reason=EndReason.INFRASTRUCTURE)
+        if run.placement.market == "spot" and draw.random() < 0.5:
+            end = End(reason=EndReason.RECLAIMED)
+    return Script(starting_ms=work.starting_ms, exit_after_ms=exit_after_ms, end=end)

@@ -1,0 +1,111 @@
+"""A process of the service: the real mirror, service and control, which can be killed at any await."""
+
+import asyncio
+from collections.abc import Coroutine
+from random import Random
+from typing import Any, TypeVar
+
+from scheduler.control.cycle import ControlSettings, Tools
+from scheduler.control.leader import Leader
+from scheduler.mirror.mirror import Mirror
+from scheduler.model.errors import PlacewrightError, StoreUnavailable
+from scheduler.model.ids import CellId
+from scheduler.model.plan import WorkLimits
+from scheduler.ports import Planner
+from scheduler.service.fleet import Fleet
+from scheduler.service.jobs import Jobs
+from scheduler.service.launchers import Launchers
+from scheduler.service.parts import Parts
+from scheduler.service.watch import Watches
+from scheduler.simulation.store import StoreLink
+from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.virtual_time import VirtualClock
+from scheduler.telemetry.metrics import Metrics
+
+T = TypeVar("T")
+
+LOAD_RETRY_MS = 500
+MASS_LOSS_GUARD_RUNS = 100
+WATCHDOG_MS = 20_000
+LIMITS = WorkLimits(deterministic_time=0.01, lp_iterations_max=10_000)
+
+
+class ServiceProcess:
+    """One start of one replica. `is_up` while callers can reach it."""
+
+    def __init__(self, name: str, around: Surroundings, *, planner: Planner, metrics: Metrics) -> None:
+        self.name, self.is_up, self.is_dead = name, False, False
+        self._around, self._planner, self._metrics = around, planner, metrics
+        self._draw = Random(f"{around.world.seed}/{name}")
+        skew_ms = around.world.faults.clock_skew_ms
+        self.clock = VirtualClock(
+            wall_ahead_ms=self._draw.randint(-skew_ms, skew_ms),
+            monotonic_ahead_ms=self._draw.randint(0, 10**9),
+        )
+        self.link = StoreLink(
+            around.store, around.outage, draw=self._draw, faults=lambda: around.faults, die=self.kill
+        )
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+
+    def start(self) -> None:
+        self.spawn(self._run())
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Do work that dies with the process."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[task] = None
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
+        if task.cancelled() or self.is_dead:
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, PlacewrightError):
+            self._around.violated(f"{self.name}: {type(error).__name__}: {error}", error)
+
+    def kill(self) -> None:
+        """End at once: nothing more of it happens, and nobody is told."""
+        if self.is_dead:
+            return
+        self._around.trace.add(f"{self.name} dies")
+        self.is_up, self.is_dead = False, True
+        self.link.resume()
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    async def _run(self) -> None:
+        mirror = await self._load()
+        parts = Parts(
+            cell=CellId("sim"),
+            store=self.link,
+            mirror=mirror,
+            clock=self.clock,
+            random_bytes=self._draw.randbytes,
+        )
+        self.parts = parts
+        self.jobs, self.fleet = Jobs(parts), Fleet(parts)
+        self.launchers, self.watches = Launchers(parts), Watches(parts)
+        tools = Tools(
+            store=self.link,
+            mirror=mirror,
+            clock=self.clock,
+            planner=self._planner,
+            metrics=self._metrics,
+            settings=ControlSettings(
+                limits=LIMITS, watchdog_ms=WATCHDOG_MS, mass_loss_guard_runs=MASS_LOSS_GUARD_RUNS
+            ),
+        )
+        self.leader = Leader(tools, self.link, holder=self.name)
+        self.spawn(mirror.run())
+        self.spawn(self.leader.run())
+        self.is_up = True
+        self._around.trace.add(f"{self.name} is up at revision {mirror.state.revision}")
+
+    async def _load(self) -> Mirror:
+        while True:
+            try:
+                return await Mirror.load(self.link, self.clock, self._metrics)
+            except StoreUnavailable:
+                await self.clock.sleep(LOAD_RETRY_MS)

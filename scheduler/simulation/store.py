@@ -1,0 +1,198 @@
+"""The one store of a world, watched by the auditor, and each process's unreliable way to it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Protocol
+
+from scheduler.model.errors import StoreUnavailable
+from scheduler.model.ids import History, Revision
+from scheduler.model.records import Entity, Key
+from scheduler.model.state import State
+from scheduler.model.transaction import Commit, Fence, Outcome, Transaction
+from scheduler.ports import Leadership, StateStore
+from scheduler.simulation.world import Faults
+from scheduler.state.memory import MemoryStore
+
+LATENCY_MS_MAX = 4
+SLOW_MS_MAX = 7_000
+
+
+class StoreAuditor(Protocol):
+    """Told of everything at the instant at which it happens in the store."""
+
+    def transacted(self, transaction: Transaction, outcome: Outcome) -> None: ...
+
+    def committed(self, history: History, commit: Commit) -> None: ...
+
+    def led(self, holder: str, fence: Fence | None) -> None: ...
+
+    def released(self, fence: Fence) -> None: ...
+
+
+class AuditedStore:
+    """`StateStore` and `Leadership`: the memory store, with the auditor looking on."""
+
+    def __init__(self, store: MemoryStore, auditor: StoreAuditor) -> None:
+        self.memory, self._auditor = store, auditor
+        self._audited = Revision(0)
+
+    async def transact(self, transactions: Sequence[Transaction]) -> Sequence[Outcome]:
+        outcomes = await self.memory.transact(transactions)
+        history = self.memory.history
+        commits = await self.memory.read_commits(history, self._audited, wait_ms=0)
+        for transaction, outcome in zip(transactions, outcomes, strict=True):
+            self._auditor.transacted(transaction, outcome)
+        for commit in commits:
+            self._audited = commit.revision
+            self._auditor.committed(history, commit)
+        return outcomes
+
+    async def load(self) -> State:
+        return await self.memory.load()
+
+    async def read_commits(self, history: History, after: Revision, *, wait_ms: int) -> Sequence[Commit]:
+        return await self.memory.read_commits(history, after, wait_ms=wait_ms)
+
+    async def get(self, key: Key) -> Entity | None:
+        return await self.memory.get(key)
+
+    async def ping(self) -> None:
+        await self.memory.ping()
+
+    async def acquire(self, holder: str, *, duration_ms: int) -> Fence | None:
+        fence = await self.memory.acquire(holder, duration_ms=duration_ms)
+        self._auditor.led(holder, fence)
+        return fence
+
+    async def release(self, fence: Fence) -> None:
+        await self.memory.release(fence)
+        self._auditor.released(fence)
+
+
+class Store(StateStore, Leadership, Protocol):
+    """Both ports in one."""
+
+
+class Outage:
+    """Whether the store can be reached at all, and how often it could not."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.reads_work = False
+        self.count = 0
+
+    def begin(self, *, reads_work: bool) -> None:
+        self.is_on, self.reads_work = True, reads_work
+        self.count += 1
+
+    def end(self) -> None:
+        self.is_on = False
+
+
+class StoreLink:
+    """One process's way to the store: slow, broken at times, and the place where the process may die.
+
+    A call that fails may have been carried out; a process that dies may have been answered.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        outage: Outage,
+        *,
+        draw: Random,
+        faults: Callable[[], Faults],
+        die: Callable[[], None],
+    ) -> None:
+        self._store, self._outage = store, outage
+        self._draw, self._faults, self._die = draw, faults, die
+        self._runs = asyncio.Event()
+        self._runs.set()
+        self._lag_ms = 0
+
+    def stall(self) -> None:
+        """From now on nothing of the process goes on."""
+        self._runs.clear()
+
+    def resume(self) -> None:
+        self._runs.set()
+
+    def lag(self, lag_ms: int) -> None:
+        """Reads of the stream take this much longer from now on."""
+        self._lag_ms = lag_ms
+
+    async def transact(self, transactions: Sequence[Transaction]) -> Sequence[Outcome]:
+        await self._before_write()
+        outcomes = await self._store.transact(transactions)
+        await self._after_write()
+        return outcomes
+
+    async def acquire(self, holder: str, *, duration_ms: int) -> Fence | None:
+        await self._before_write()
+        fence = await self._store.acquire(holder, duration_ms=duration_ms)
+        await self._after_write()
+        return fence
+
+    async def release(self, fence: Fence) -> None:
+        await self._before_write()
+        await self._store.release(fence)
+        await self._after_write()
+
+    async def _before_write(self) -> None:
+        await self._way()
+        if self._outage.is_on or self._fails():
+            raise StoreUnavailable("the call did not get through")
+        await self._perhaps_die()
+
+    async def _after_write(self) -> None:
+        await self._perhaps_die()
+        count = self._outage.count
+        await self._way()
+        if self._outage.count != count or self._fails():
+            raise StoreUnavailable("the answer did not get through")
+
+    async def load(self) -> State:
+        self._refuse_read()
+        await self._way()
+        return await self._store.load()
+
+    async def get(self, key: Key) -> Entity | None:
+        self._refuse_read()
+        await self._way()
+        return await self._store.get(key)
+
+    async def ping(self) -> None:
+        await self._before_write()
+        await self._store.ping()
+
+    async def read_commits(self, history: History, after: Revision, *, wait_ms: int) -> Sequence[Commit]:
+        self._refuse_read()
+        count = self._outage.count
+        commits = await self._store.read_commits(history, after, wait_ms=wait_ms)
+        if self._lag_ms and commits:
+            await asyncio.sleep(self._draw.randint(0, self._lag_ms) / 1000)
+        await self._runs.wait()
+        if self._outage.count != count and not self._outage.reads_work:
+            raise StoreUnavailable("the connection broke")
+        return commits
+
+    def _refuse_read(self) -> None:
+        if self._outage.is_on and not self._outage.reads_work:
+            raise StoreUnavailable("the store is out of reach")
+
+    def _fails(self) -> bool:
+        return self._draw.randrange(1000) < self._faults().store_error_permille
+
+    async def _way(self) -> None:
+        await self._runs.wait()
+        if self._draw.randrange(1000) < self._faults().slow_permille:
+            await asyncio.sleep(self._draw.randint(0, SLOW_MS_MAX) / 1000)
+        else:
+            await asyncio.sleep(self._draw.randint(0, LATENCY_MS_MAX) / 1000)
+        await self._runs.wait()
+
+    async def _perhaps_die(self) -> None:
+        if self._draw.randrange(1000) < self._faults().crash_permille:
+            self._die()
+            await asyncio.get_running_loop().create_future()  # cancelled with the process

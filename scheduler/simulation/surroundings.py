@@ -1,0 +1,41 @@
+"""What everyone in a world shares: its trace, its store, its faults while they last."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from scheduler.simulation.store import Outage, Store
+from scheduler.simulation.trace import Trace, Violation
+from scheduler.simulation.virtual_time import VirtualClock
+from scheduler.simulation.world import NO_FAULTS, Faults, World
+
+
+class Failing(Protocol):
+    """Takes the first violation."""
+
+    def __call__(self, violation: Violation) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """Everything that is shared.
+
+    Attributes:
+        faults: those of now: none once the world is calm.
+        clock: the true time.
+    """
+
+    world: World
+    trace: Trace
+    clock: VirtualClock
+    store: Store
+    fail: Failing
+    outage: Outage = field(default_factory=Outage)
+    faults: Faults = NO_FAULTS
+
+    def violated(self, what: str, cause: BaseException | None = None) -> Violation:
+        """Take note that a promise was broken; the world ends with the first."""
+        violation = Violation(what)
+        violation.__cause__ = cause
+        self.trace.add(f"VIOLATION {what}")
+        self.fail(violation)
+        return violation

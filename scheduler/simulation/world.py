@@ -1,0 +1,240 @@
+"""A world: what exists and what people will do, drawn from the seed before anything happens."""
+
+from dataclasses import dataclass
+from random import Random
+
+from scheduler.model.ids import AcceleratorName, LauncherId, PoolId, PriorityClassName, QueueName
+from scheduler.model.job import (
+    Alternative,
+    Constraints,
+    Inference,
+    JobSpec,
+    Market,
+    TaskGroup,
+    Training,
+)
+from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DOLLAR = 1_000_000
+TOPOLOGIES = {"2x2x1": 4, "2x2x2": 8, "2x2x4": 16}
+CHIPS_PER_HOST = 4
+LEASES_MS = (6 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
+CLASSES = ("frontier", "standard", "batch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """How often things go wrong while they may; permille are per call.
+
+    Attributes:
+        chaos_every_ms: on average, between crashes, stalls, outages and partitions.
+    """
+
+    request_lost_permille: int = 0
+    reply_lost_permille: int = 0
+    duplicated_permille: int = 0
+    slow_permille: int = 0
+    store_error_permille: int = 0
+    crash_permille: int = 0
+    run_failure_permille: int = 0
+    chaos_every_ms: int | None = None
+    clock_skew_ms: int = 0
+
+
+NO_FAULTS = Faults()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What the tasks of a job do when they run; None: until they are stopped."""
+
+    starting_ms: int
+    duration_ms: int | None
+    user_error_permille: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedJob:
+    """A job that a user will submit, and perhaps cancel; its spec's name is unique."""
+
+    submit_at_ms: int
+    cancel_after_ms: int | None
+    spec: JobSpec
+    work: Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that is decided before the start.
+
+    Attributes:
+        busy_ms: people act and faults happen until then; afterwards all is calm until `end_ms`.
+        replicas: service processes.
+        improves: plans are improved by the solver, not only the greedy floor.
+    """
+
+    seed: int
+    busy_ms: int
+    end_ms: int
+    replicas: int
+    watchers: int
+    improves: bool
+    faults: Faults
+    pools: tuple[tuple[PoolId, PoolSpec], ...]
+    jobs: tuple[PlannedJob, ...]
+
+    @property
+    def launchers(self) -> tuple[LauncherId, ...]:
+        return tuple(dict.fromkeys(spec.launcher_id for _, spec in self.pools))
+
+    def job_named(self, name: str) -> PlannedJob:
+        return self.jobs[int(name.rpartition("-")[2])]
+
+
+def world_of(seed: int, *, with_faults: bool) -> World:
+    """The world of a seed: the same with and without faults, but for them."""
+    draw = Random(f"{seed}/world")
+    busy_ms = draw.choice((10, 10, 15, 20, 30)) * MINUTE_MS
+    if seed % 50 == 49:
+        busy_ms = 3 * HOUR_MS
+    pools = _pools(draw)
+    jobs = draw.choice((3, 5, 8, 12, 20)) if seed % 50 != 49 else 40
+    return World(
+        seed=seed,
+        busy_ms=busy_ms,
+        end_ms=busy_ms + 30 * MINUTE_MS,
+        replicas=draw.choice((1, 2, 2)),
+        watchers=draw.choice((1, 2)),
+        improves=seed % 10 == 7,
+        faults=_faults(draw) if with_faults else NO_FAULTS,
+        pools=pools,
+        jobs=tuple(_job(draw, number, pools=pools, busy_ms=busy_ms) for number in range(jobs)),
+    )
+
+
+def _faults(draw: Random) -> Faults:
+    """Most worlds are rough; some have a single kind of trouble, so that it is seen alone."""
+    rough = Faults(
+        request_lost_permille=draw.choice((0, 20, 80)),
+        reply_lost_permille=draw.choice((0, 20, 80)),
+        duplicated_permille=draw.choice((0, 20, 80)),
+        slow_permille=draw.choice((0, 30, 100)),
+        store_error_permille=draw.choice((0, 5, 20)),
+        crash_permille=draw.choice((0, 2, 6)),
+        run_failure_permille=draw.choice((0, 100, 300)),
+        chaos_every_ms=draw.choice((40, 90, 240)) * SECOND_MS,
+        clock_skew_ms=draw.choice((0, 500, 5_000)),
+    )
+    alone = (
+        Faults(request_lost_permille=100, reply_lost_permille=100, duplicated_permille=100),
+        Faults(slow_permille=300),
+        Faults(store_error_permille=40),
+        Faults(crash_permille=15),
+        Faults(chaos_every_ms=30 * SECOND_MS),
+    )
+    return draw.choice(alone) if draw.random() < 0.3 else rough
+
+
+def _pools(draw: Random) -> tuple[tuple[PoolId, PoolSpec], ...]:
+    launchers = draw.randint(1, 3)
+    return tuple(
+        (PoolId(f"pool-{number}"), pool_spec(draw, launcher_id=_launcher_id(draw.randrange(launchers))))
+        for number in range(draw.randint(1, 8))
+    )
+
+
+def _launcher_id(number: int) -> LauncherId:
+    return LauncherId(f"launcher-{number}")
+
+
+def pool_spec(draw: Random, *, launcher_id: LauncherId) -> PoolSpec:
+    """A pool of nodes or of slices; reserved or rented."""
+    is_sliced = draw.random() < 0.3
+    is_rented = draw.random() < 0.3
+    nodes, slices = (), ()
+    if is_sliced and not (is_rented and draw.random() < 0.5):
+        slices = tuple(
+            SliceGroup(slices=draw.randint(1, 3), topology=t, accelerators_per_slice=TOPOLOGIES[t])
+            for t in draw.sample(sorted(TOPOLOGIES), draw.randint(1, 2))
+        )
+    elif not is_sliced:
+        nodes = (NodeGroup(nodes=draw.randint(1, 6), devices_per_node=draw.choice((4, 8, 8))),)
+    return PoolSpec(
+        accelerator=AcceleratorName("tpu" if is_sliced else draw.choice(("h100", "h100", "a100"))),
+        provider=draw.choice(("gcp", "aws")),
+        region="region",
+        zone="zone",
+        market=draw.choice((Market.ON_DEMAND, Market.SPOT)) if is_rented else Market.RESERVED,
+        node_groups=nodes,
+        slice_groups=slices,
+        limit_accelerators=draw.choice((8, 16, 32)) if is_rented else None,
+        price_usd_micros_per_accelerator_hour=draw.choice((DOLLAR // 2, 2 * DOLLAR)),
+        launcher_id=launcher_id,
+        self_fencing=draw.random() < 0.6,
+        lease_duration_ms=draw.choice(LEASES_MS),
+    )
+
+
+def _job(
+    draw: Random, number: int, *, pools: tuple[tuple[PoolId, PoolSpec], ...], busy_ms: int
+) -> PlannedJob:
+    is_training = draw.random() < 0.7
+    work = Work(
+        starting_ms=draw.randint(0, 20) * SECOND_MS,
+        duration_ms=draw.randint(10, 400) * SECOND_MS if is_training else None,
+        user_error_permille=draw.choice((0, 0, 300)),
+    )
+    spec = JobSpec(
+        name=f"job-{number}",
+        queue=QueueName("research"),
+        priority_class=PriorityClassName(draw.choice(CLASSES)),
+        alternatives=_alternatives(draw),
+        constraints=_constraints(draw, pools),
+        training=Training(estimated_duration_ms=draw.choice((None, work.duration_ms))) if is_training else None,
+        inference=None if is_training else Inference(replicas=draw.randint(1, 4)),
+        max_duration_ms=draw.choice((None, None, 2 * MINUTE_MS)),
+        grace_period_ms=draw.choice((0, 10, 30)) * SECOND_MS,
+        user_error_retries=draw.randint(0, 2),
+    )
+    return PlannedJob(
+        submit_at_ms=int(busy_ms * draw.random() ** 2 * 0.9),
+        cancel_after_ms=draw.randint(0, busy_ms // 2) if draw.random() < 0.4 else None,
+        spec=spec,
+        work=work,
+    )
+
+
+def _alternatives(draw: Random) -> tuple[Alternative, ...]:
+    ways = [_alternative(draw) for _ in range(draw.randint(1, 3))]
+    return tuple(dict.fromkeys(ways))
+
+
+def _alternative(draw: Random) -> Alternative:
+    name = draw.choice(("h100", "h100", "a100", "tpu"))
+    topology = draw.choice(sorted(TOPOLOGIES)) if name == "tpu" else None
+    if topology is None:
+        group = TaskGroup(tasks=draw.choice((1, 1, 2, 3, 4)), devices_per_task=draw.choice((1, 2, 3, 4, 8)))
+    else:
+        group = TaskGroup(tasks=TOPOLOGIES[topology] // CHIPS_PER_HOST, devices_per_task=CHIPS_PER_HOST)
+    return Alternative(
+        accelerator=AcceleratorName(name),
+        task_groups=(group,),
+        slice_topology=topology,
+        speed_permille=draw.choice((700, 1000)),
+    )
+
+
+def _constraints(draw: Random, pools: tuple[tuple[PoolId, PoolSpec], ...]) -> Constraints:
+    names = [pool_id for pool_id, _ in pools]
+    match draw.randrange(6):
+        case 0:
+            return Constraints(denied_pools=(draw.choice(names),))
+        case 1:
+            return Constraints(allowed_pools=tuple(draw.sample(names, min(len(names), 2))))
+        case 2:
+            return Constraints(markets=(Market.RESERVED, Market.ON_DEMAND))
+        case _:
+            return Constraints()

@@ -1,0 +1,31 @@
+"""Tables that must have a row for everything: errors, roles, reference pages."""
+
+import pytest
+
+from docs.reference.generate import PAGES
+from scheduler.api.auth import VERBS
+from scheduler.api.errors import CODES
+from scheduler.model import errors
+from tests.architecture import contract
+from tests.architecture.sources import ROOT
+
+
+def test_every_error_has_a_status() -> None:
+    declared = {
+        error
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, errors.PlacewrightError)
+    }
+
+    assert set(CODES) == declared - {errors.PlacewrightError}
+
+
+def test_every_rpc_has_its_roles() -> None:
+    assert set(VERBS) == contract.rpcs()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_reference_page_says_what_the_code_says(name: str) -> None:
+    page = ROOT / "docs/reference" / name
+
+    assert page.read_text("utf-8") == PAGES[name](), "run: make docs"

@@ -1,0 +1,209 @@
+"""Small random worlds for properties, and the best plan for them by trying everything."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cache
+
+from hypothesis import strategies as st
+
+from scheduler.model.guidance import Guidance
+from scheduler.model.ids import PoolId
+from scheduler.model.job import Alternative, Job, Market
+from scheduler.model.plan import PlannedPool, Snapshot, WaitingReplica
+from scheduler.model.pool import Pool
+from scheduler.model.run import Run, RunState
+from scheduler.planning.blocks import block_of, chain_of
+from tests.builders import (
+    DOLLAR,
+    HOUR_MS,
+    NOW_MS,
+    a_job,
+    a_pool,
+    a_rented_pool,
+    a_run,
+    a_slice_pool,
+    a_snapshot,
+    a_waiting_replica,
+    an_alternative,
+)
+
+GANGS = (
+    "h100:1",
+    "h100:2",
+    "h100:3",
+    "h100:4",
+    "h100:8",
+    "h100:16",
+    "a100:2",
+    "a100:8",
+    "tpu:2x2",
+    "tpu:2x4",
+)
+PRICES = st.sampled_from((0, DOLLAR // 2, 2 * DOLLAR, 12 * DOLLAR))
+
+
+@st.composite
+def ways(draw: st.DrawFn) -> tuple[Alternative, ...]:
+    gangs = draw(st.lists(st.sampled_from(GANGS), min_size=1, max_size=2, unique=True))
+    return tuple(
+        an_alternative(gang, speed_permille=draw(st.sampled_from((250, 500, 1000, 1700)))) for gang in gangs
+    )
+
+
+@st.composite
+def jobs(draw: st.DrawFn, number: int) -> Job:
+    return a_job(
+        f"job-{number}",
+        *draw(ways()),
+        priority_class=draw(st.sampled_from(("frontier", "standard", "batch"))),
+        duration_ms=draw(st.sampled_from((None, HOUR_MS))),
+    )
+
+
+@st.composite
+def pools(draw: st.DrawFn, number: int) -> Pool:
+    kind = draw(st.sampled_from(("nodes", "nodes", "rented", "slices", "sliced on demand")))
+    name, price = f"{kind}-{number}".replace(" ", "-"), draw(PRICES)
+    parts = {
+        "price_usd_micros_per_accelerator_hour": price,
+        "ready": draw(st.sampled_from((True, True, True, False))),
+        "cordoned": draw(st.sampled_from((False, False, False, True))),
+        "unavailable_nodes": draw(st.sampled_from(((), (), (0,)))),
+    }
+    accelerator = draw(st.sampled_from(("h100", "h100", "a100")))
+    limit = draw(st.integers(2, 24))
+    if kind == "nodes":
+        size = draw(st.sampled_from((4, 6, 8)))
+        return a_pool(name, accelerator, nodes=draw(st.integers(1, 3)), devices_per_node=size, **parts)
+    if kind == "rented":
+        believed = draw(st.integers(1, limit))
+        return a_rented_pool(name, accelerator, limit_accelerators=limit, believed=believed, **parts)
+    if kind == "slices":
+        return a_slice_pool(name, "tpu", slices={"2x2": draw(st.integers(1, 2)), "2x4": 1}, **parts)
+    return a_rented_pool(name, "tpu", limit_accelerators=limit, nodes=0, market=Market.SPOT, **parts)
+
+
+@st.composite
+def snapshots(draw: st.DrawFn, *, jobs_max: int = 5) -> Snapshot:
+    fleet = [draw(pools(number)) for number in range(draw(st.integers(0, 3)))]
+    waiting = [
+        waiting_replica
+        for number in range(draw(st.integers(0, jobs_max)))
+        for waiting_replica in draw(replicas(draw(jobs(number))))
+    ]
+    runs = [run for number, pool in enumerate(fleet) for run in draw(running(number, pool))]
+    prices = tuple(
+        (pool.id, draw(st.sampled_from((0, DOLLAR)))) for pool in sorted(fleet, key=lambda p: p.id)
+    )
+    return a_snapshot(pools=fleet, waiting=waiting, runs=runs, guidance=Guidance(shadow_prices=prices))
+
+
+@st.composite
+def replicas(draw: st.DrawFn, job: Job) -> list[WaitingReplica]:
+    not_before_ms = draw(st.sampled_from((0, 0, 0, NOW_MS + 1)))
+    return [
+        a_waiting_replica(job, index, not_before_ms=not_before_ms) for index in range(draw(st.integers(1, 2)))
+    ]
+
+
+@st.composite
+def running(draw: st.DrawFn, number: int, pool: Pool) -> list[Run]:
+    """Nothing, or one small run on the pool."""
+    if not pool.spec.node_groups or draw(st.booleans()):
+        return []
+    job = a_job(f"busy-{number}", f"{pool.spec.accelerator}:{draw(st.sampled_from((1, 2, 4)))}")
+    return [a_run(job, pool, state=draw(st.sampled_from((RunState.RUNNING, RunState.STARTING))))]
+
+
+def best_value(snapshot: Snapshot) -> int:
+    """The most that any plan is worth, by trying every place for every replica."""
+    ready = [each for each in snapshot.waiting if each.replica.not_before_ms <= snapshot.now_ms]
+
+    def best_from(index: int, placed: tuple[tuple[int, Alternative], ...]) -> int:
+        if index == len(ready):
+            return 0
+        best = best_from(index + 1, placed)
+        for pool, way, term in options(snapshot, ready[index].job):
+            wanted = (*placed, (pool, way))
+            if fits(snapshot.pools[pool], [w for p, w in wanted if p == pool], snapshot.now_ms):
+                best = max(best, term + best_from(index + 1, wanted))
+        return best
+
+    return best_from(0, ())
+
+
+def options(snapshot: Snapshot, job: Job) -> Iterator[tuple[int, Alternative, int]]:
+    for number, planned in enumerate(snapshot.pools):
+        for way in job.spec.alternatives:
+            term = exact_term(snapshot, job, way, planned.pool)
+            if planned.pool.is_open and way.accelerator == planned.pool.spec.accelerator and term > 0:
+                yield number, way, term
+
+
+def exact_term(snapshot: Snapshot, job: Job, way: Alternative, pool: Pool) -> int:
+    """The term as the specification writes it, in hours and fractions, rounded down."""
+    cls = snapshot.priority_classes[job.spec.priority_class]
+    price = pool.spec.marginal_usd_micros_per_accelerator_hour
+    shadow_price = dict(snapshot.guidance.shadow_prices).get(PoolId(pool.id), 0)
+    speed = Fraction(way.gang_speed_permille, 1000)
+    assert job.spec.training is not None
+    if job.spec.training.estimated_duration_ms is None:
+        hours = hours_at_best = Fraction(24)
+        work = speed * hours
+    else:
+        fastest = Fraction(max(each.gang_speed_permille for each in job.spec.alternatives), 1000)
+        hours_at_best = Fraction(job.spec.training.estimated_duration_ms, HOUR_MS)
+        work = hours_at_best * fastest
+        hours = work / speed
+    longer = hours - hours_at_best
+    total = cls.worth_usd_micros * work - price * way.accelerators * hours
+    total -= (
+        cls.urgency_usd_micros * (work / hours_at_best) * longer + shadow_price * way.accelerators * longer
+    )
+    return int(total // hours_at_best)
+
+
+def fits(planned: PlannedPool, gangs: list[Alternative], now_ms: int) -> bool:
+    """Whether a pool holds the gangs beside what runs, by trying every node for every task."""
+    pool, spec = planned.pool, planned.pool.spec
+    running = [run.placement for run in planned.live_runs]
+    wanted = sum(gang.accelerators for gang in gangs)
+    if spec.limit_accelerators is not None and pool.availability is not None:
+        if wanted > spec.limit_accelerators - sum(each.accelerators for each in running):
+            return False
+        starting = [run for run in planned.live_runs if run.state is RunState.STARTING]
+        believed = pool.availability.believed_free(now_ms=now_ms, limit=spec.limit_accelerators)
+        if wanted > believed - sum(run.placement.accelerators for run in starting):
+            return False
+    if spec.is_sliced_on_demand:
+        return all(gang.slice_topology is not None for gang in gangs)
+    if spec.slice_groups:
+        free = [
+            group.topology
+            for number, group in enumerate(spec.slices())
+            if number not in pool.status.unavailable_nodes
+        ]
+        asked = [gang.slice_topology for gang in gangs]
+        return all(asked.count(topology) <= free.count(topology or "") for topology in asked)
+    sizes = list(spec.node_devices())
+    chain = chain_of(sizes)
+    for placement in running:
+        for share in placement.nodes:
+            sizes[share.node] -= (block_of(placement.devices_per_task, chain) or 99) * share.tasks
+    free_nodes = [0 if node in pool.status.unavailable_nodes else size for node, size in enumerate(sizes)]
+    blocks = [block_of(gang.devices_per_task, chain) for gang in gangs for _ in range(gang.tasks)]
+    if any(gang.slice_topology is not None for gang in gangs) or None in blocks:
+        return False
+    return packs(tuple(sorted(free_nodes)), tuple(sorted((block or 0 for block in blocks), reverse=True)))
+
+
+@cache
+def packs(free: tuple[int, ...], blocks: tuple[int, ...]) -> bool:
+    """Whether tasks of these sizes fit nodes with so much free, by trying every node for the first task."""
+    if not blocks:
+        return True
+    return any(
+        packs(tuple(sorted((*free[:node], free[node] - blocks[0], *free[node + 1 :]))), blocks[1:])
+        for node in range(len(free))
+        if free[node] >= blocks[0]
+    )
