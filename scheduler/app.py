@@ -1,6 +1,7 @@
 """The composition root: builds the parts, joins them, runs them, drains them."""
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -42,6 +43,7 @@ DRAIN_SECONDS = 5.0
 OBSERVE_EVERY_MS = 1_000
 OBSERVE_PAUSE_FACTOR = 20  # looking at a large state takes at most a twentieth of the time
 FLEET_RETRY_MS = 500
+COLLECTOR_THRESHOLDS = (100_000, 50, 100)  # records are many, live long and form no cycles
 FLEET_PRINCIPAL = Principal("fleet-file")
 
 
@@ -82,6 +84,7 @@ class Service:
 
 async def serve(settings: Settings, *, on_ready: Callable[[Addresses], None]) -> None:
     """Run a whole service in this process until SIGTERM or SIGINT; then drain and return."""
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     stop = _stop_signal()
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(build(settings))

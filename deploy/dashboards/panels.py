@@ -63,8 +63,8 @@ class Limit:
 NEUTRAL = (Limit(None, "blue"),)
 
 
-def lines(about: About, *queries: Query) -> timeseries.Panel:
-    """Values over time."""
+def lines(about: About, *queries: Query, at_least: float | None = None) -> timeseries.Panel:
+    """Values over time; the scale goes to `at_least`."""
     panel = (
         timeseries.Panel()
         .line_width(1)
@@ -79,6 +79,8 @@ def lines(about: About, *queries: Query) -> timeseries.Panel:
         )
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
     )
+    if at_least is not None:
+        panel = panel.axis_soft_max(at_least)
     return _described(panel, about, queries)
 
 

@@ -10,7 +10,7 @@ def plans() -> Iterator[AnyPanel]:
     yield lines(
         About(
             "Plan value",
-            "What the newest plan is worth an hour, the bound no plan can beat, and the greedy floor.",
+            "Worth an hour of the newest plan with something to gain, the bound no plan can beat, the floor.",
             "currencyUSD",
             8,
         ),
@@ -27,6 +27,7 @@ def plans() -> Iterator[AnyPanel]:
         ),
         Query(of_plan("class_gap_ratio", CLASSES, by="priority_class"), "{{priority_class}}"),
         Query(of_plan("gap_ratio"), "all"),
+        at_least=0.05,
     )
     yield lines(
         About(

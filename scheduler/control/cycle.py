@@ -166,6 +166,8 @@ class Cycle:
         self._agenda.plan_due, self._retry_at_ms = False, None
         try:
             await self._inform_planner()
+            seconds = (self._tools.clock.monotonic_ms() - started_ms) / 1000
+            self._tools.metrics.control.record_phase(CyclePhase.SNAPSHOT, seconds=seconds)
             plan = await self._best_plan(now_ms)
         except PlannerFailed as error:
             log.error("planner_failed", cycle=self._number, error=str(error))

@@ -60,11 +60,12 @@ class Leader:
         except* Exception:  # the outermost loop: count it, log it, give leadership up
             self._tools.metrics.control.record_cycle(CycleOutcome.FAILED)
             log.exception("cycle_failed", fence=fence.number)
-            await self._give_up(fence)
+            await self._give_up(fence)  # let another try while this one waits
             await self._tools.clock.sleep(RENEW_EVERY_MS)
         finally:
             self._tools.mirror.remove_listener(agenda)
             self._record(None)
+            await self._give_up(fence)  # when drained, so that the next one need not wait the lease out
 
     def _record(self, fence: Fence | None) -> None:
         self._fence = fence

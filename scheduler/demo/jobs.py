@@ -18,10 +18,13 @@ def _command(seconds: float) -> list[str]:
 def _pretraining() -> list[Job]:
     anywhere: list[str | Alternative] = [
         "tpu-v5p:4x4x8",
-        Alternative("h100:128", speed_permille=1000),
+        Alternative("h100:192", speed_permille=1000),
         Alternative("trainium2:256", speed_permille=620),
     ]
-    names = ("pretrain-base", "pretrain-code", "pretrain-vision", "pretrain-audio", "pretrain-moe")
+    names = (
+        "pretrain-base", "pretrain-code", "pretrain-vision", "pretrain-audio", "pretrain-moe",
+        "pretrain-video", "pretrain-speech",
+    )  # fmt: skip
     jobs = [
         Job(
             name=name,
@@ -33,6 +36,18 @@ def _pretraining() -> list[Job]:
         )
         for name in names
     ]
+    # Their kernels run on one accelerator only: a greedy scheduler gives their nodes to the flexible ones.
+    bound_to_h100 = [
+        Job(
+            name=name,
+            queue="pretraining",
+            priority_class="frontier",
+            accelerators="h100:256",
+            estimated_duration="336h",
+            command=_command(7),
+        )
+        for name in ("pretrain-kernels", "pretrain-sparse")
+    ]
     scaling = Job(
         name="scaling-laws",
         queue="research",
@@ -40,7 +55,7 @@ def _pretraining() -> list[Job]:
         estimated_duration="48h",
         command=_command(4),
     )
-    return [*jobs, scaling]
+    return [*jobs, *bound_to_h100, scaling]
 
 
 def _fine_tunes() -> list[Job]:

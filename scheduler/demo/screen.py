@@ -8,7 +8,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from placewright import JobKind, JobPhase, JobView, Replica, ReplicaState
-from placewright.explain import deferral_text, size_text, usd
+from placewright.reasons import deferral_text, size_text
+from placewright.strings import usd
 from scheduler.demo.plan_figures import PlanFigures
 
 STATES = (ReplicaState.WAITING, ReplicaState.PLACED, ReplicaState.RUNNING, ReplicaState.DONE)

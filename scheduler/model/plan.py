@@ -113,7 +113,8 @@ class PlanQuality:
     """How good a plan is, in micro-dollars per hour; placements of this plan only.
 
     Attributes:
-        bound_usd_micros_per_hour: the LP's, at least the value of any plan; None before the LP ran.
+        bound_usd_micros_per_hour: the least bound proven, at least the value of any plan; None before
+            the LP ran.
         floor_usd_micros_per_hour: what the greedy floor gave.
         columns, rows, bundles: the size of the model; counts.
         work: deterministic time used by the solver, in its own unit.

@@ -54,11 +54,13 @@ def job_view(state: State, job_id: JobId, *, replicas_max: int) -> JobView | Non
 
 
 def phase_of(job: Job, replicas: list[Replica]) -> JobPhase:
-    """The outcome of a finished job; else ACTIVE as soon as one replica has a place."""
+    """The outcome of a finished job; else ACTIVE while a replica has a place or all wait for the outcome."""
     if job.outcome is not None:
         return job.outcome
-    placed = any(r.state in (ReplicaState.PLACED, ReplicaState.RUNNING) for r in replicas)
-    return JobPhase.ACTIVE if placed else JobPhase.PENDING
+    states = {replica.state for replica in replicas}
+    if states & {ReplicaState.PLACED, ReplicaState.RUNNING} or states == {ReplicaState.DONE}:
+        return JobPhase.ACTIVE
+    return JobPhase.PENDING
 
 
 def _counts(job: Job, replicas: list[Replica]) -> dict[ReplicaState, int]:

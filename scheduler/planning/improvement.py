@@ -28,33 +28,40 @@ SECONDS_PER_COLUMN = 5e-5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Improved:
-    """The best counts found, how the search ended and the work that it took."""
+    """The best counts found, the least bound on any, how the search ended and the work that it took."""
 
     taken: Integers
+    bound: int
     status: SolverStatus
     work: float
 
 
 def improved(problem: Problem, floor: Integers, at_prices: Priced, *, limits: WorkLimits) -> Improved:
     """Never worse than the floor; nothing that still fits is left out."""
-    columns, floor_value = problem.columns, value_of(problem.columns, floor)
+    columns = problem.columns
+    value = partial(value_of, columns)
     best = price_greedy(problem, floor, at_prices)
-    if value_of(columns, best) < at_prices.bound:
-        best = max(best, best_dive(problem, at_prices, limits=limits), key=partial(value_of, columns))
-    if value_of(columns, best) == at_prices.bound:
-        return Improved(taken=best, status=SolverStatus.OPTIMAL, work=0.0)
-    gap = at_prices.bound - value_of(columns, best)
+    if value(best) < at_prices.bound:
+        best = max(best, best_dive(problem, at_prices, limits=limits), key=value)
+    found = searched_further(problem, best, at_prices, limits=limits)
+    taken = topped_up(problem, found.taken, at_prices.losses)
+    status = found.status
+    if value(taken) == found.bound:
+        status = SolverStatus.OPTIMAL
+    elif value(taken) == value(floor):
+        status = SolverStatus.NOTHING_BETTER
+    return Improved(taken=taken, bound=found.bound, status=status, work=found.work)
+
+
+def searched_further(problem: Problem, best: Integers, at_prices: Priced, *, limits: WorkLimits) -> Improved:
+    """By CP-SAT: all columns that a better plan may use if they are few, else neighbourhoods."""
+    gap = at_prices.bound - value_of(problem.columns, best)
+    if not gap:
+        return Improved(taken=best, bound=at_prices.bound, status=SolverStatus.OPTIMAL, work=0.0)
     useful = np.flatnonzero((at_prices.losses <= gap) | (best > 0))
     if len(useful) <= WHOLE_COLUMNS_MAX:
-        found = search_whole(problem, best, useful, limits=limits)
-    else:
-        found = search_neighbourhoods(problem, best, at_prices, limits=limits)
-    taken = topped_up(problem, found.taken, at_prices.losses)
-    if found.status is SolverStatus.OPTIMAL or value_of(columns, taken) == at_prices.bound:
-        return Improved(taken=taken, status=SolverStatus.OPTIMAL, work=found.work)
-    is_better = value_of(columns, taken) > floor_value
-    status = SolverStatus.FEASIBLE if is_better else SolverStatus.NOTHING_BETTER
-    return Improved(taken=taken, status=status, work=found.work)
+        return search_whole(problem, best, useful, bound=at_prices.bound, limits=limits)
+    return search_neighbourhoods(problem, best, at_prices, limits=limits)
 
 
 def price_greedy(problem: Problem, floor: Integers, at_prices: Priced) -> Integers:
@@ -71,19 +78,26 @@ def price_greedy(problem: Problem, floor: Integers, at_prices: Priced) -> Intege
     return best
 
 
-def search_whole(problem: Problem, best: Integers, useful: Integers, *, limits: WorkLimits) -> Improved:
-    """Search all columns that a better plan may use."""
+def search_whole(
+    problem: Problem, best: Integers, useful: Integers, *, bound: int, limits: WorkLimits
+) -> Improved:
+    """Search the useful columns; any plan that uses others is worth no more than the best so far."""
+    columns = problem.columns
     found = searched(
-        problem.columns.only(useful),
+        columns.only(useful),
         left=problem.left,
         hint=best[useful],
         limits=search_limits(limits.deterministic_time, limits),
     )
     taken = np.zeros_like(best)
     taken[useful] = found.taken
-    is_better = value_of(problem.columns, taken) >= value_of(problem.columns, best)
-    status = SolverStatus.OPTIMAL if found.is_optimal else SolverStatus.FEASIBLE
-    return Improved(taken=taken if is_better else best, status=status, work=SECONDS_PER_UNIT * found.work)
+    if value_of(columns, taken) < value_of(columns, best):
+        taken = best
+    if found.bound is not None:
+        bound = min(bound, max(found.bound, value_of(columns, taken)))
+    return Improved(
+        taken=taken, bound=bound, status=SolverStatus.FEASIBLE, work=SECONDS_PER_UNIT * found.work
+    )
 
 
 def search_limits(seconds: float, limits: WorkLimits) -> SearchLimits:
@@ -112,7 +126,11 @@ def search_neighbourhoods(
         if value_of(columns.only(chosen), found.taken) >= value_of(columns.only(chosen), best[chosen]):
             best = outside
             best[chosen] = found.taken
-    return Improved(taken=best, status=SolverStatus.FEASIBLE, work=work)
+        if found.is_optimal and len(chosen) == len(columns):
+            return Improved(
+                taken=best, bound=value_of(columns, best), status=SolverStatus.FEASIBLE, work=work
+            )
+    return Improved(taken=best, bound=at_prices.bound, status=SolverStatus.FEASIBLE, work=work)
 
 
 def neighbourhood(

@@ -46,7 +46,7 @@ def improved_plan(problem: Problem, *, limits: WorkLimits) -> Plan:
             problem,
             value=value,
             floor_value=value_of(columns, floor),
-            bound=at_prices.bound,
+            bound=found.bound,
             per_class=class_qualities(problem, found.taken, limits=limits),
             status=found.status,
             work=found.work,

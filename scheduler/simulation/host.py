@@ -76,6 +76,15 @@ class Gang:
     end: End | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def runs_at_ms(self) -> int:
+        return self.started_at_ms + self.script.starting_ms
+
+    @property
+    def exits_at_ms(self) -> int | None:
+        """When it exits by itself, if it does."""
+        return None if self.script.exit_after_ms is None else self.runs_at_ms + self.script.exit_after_ms
+
 
 class Hosts:
     """Gangs by run. What a gang is told, it obeys, even when its launcher is down.
@@ -93,10 +102,16 @@ class Hosts:
         self._draw = Random(f"{around.world.seed}/hosts/{name}")
         self._lives: dict[RunId, asyncio.Task[None]] = {}
 
+    def take_lease(self, lease: Lease) -> None:
+        """The launcher has written its lease; watchdogs look at once when it got shorter."""
+        is_shorter, self.lease = lease.fence_at_ms < self.lease.fence_at_ms, lease
+        if is_shorter:
+            for gang in self.gangs.values():
+                gang.changed.set()
+
     def start(self, run: Run, script: Script, *, fence_epoch: int | None) -> None:
         """Start the tasks of a run."""
-        now_ms = self._around.clock.elapsed_ms()
-        gang = Gang(run=run, script=script, fence_epoch=fence_epoch, started_at_ms=now_ms)
+        gang = Gang(run=run, script=script, fence_epoch=fence_epoch, started_at_ms=self._now_ms())
         self.gangs[run.id] = gang
         if fence_epoch is not None and self._has_lapsed(gang):
             gang.end = End(reason=EndReason.INFRASTRUCTURE)
@@ -111,7 +126,7 @@ class Hosts:
             return
         gang.stop = End(reason=reason)
         within_ms = self._draw.randint(0, gang.run.grace_period_ms)
-        gang.kill_at_ms = self._around.clock.elapsed_ms() + within_ms
+        gang.kill_at_ms = self._now_ms() + within_ms
         gang.changed.set()
 
     def kill(self, run_id: RunId) -> None:
@@ -135,32 +150,39 @@ class Hosts:
         return [run_id for run_id, gang in self.gangs.items() if gang.end is None and gang.run.pool_id == pool_id]
 
     async def _live(self, gang: Gang) -> None:
-        await self._sleep_until(gang, gang.started_at_ms + gang.script.starting_ms)
-        if gang.stop is None:
-            gang.is_running = True
-            self._tell(gang)
-        exit_at_ms = None
-        if gang.script.exit_after_ms is not None:
-            exit_at_ms = gang.started_at_ms + gang.script.starting_ms + gang.script.exit_after_ms
         while True:
-            now_ms = self._around.clock.elapsed_ms()
-            if exit_at_ms is not None and now_ms >= exit_at_ms:
-                return self._ended(gang, gang.script.end)
-            if gang.kill_at_ms is not None and now_ms >= gang.kill_at_ms:
-                assert gang.stop is not None, gang
-                return self._ended(gang, gang.stop)
-            if gang.fence_epoch is not None and self._has_lapsed(gang):
-                return self._ended(gang, End(reason=EndReason.INFRASTRUCTURE))
-            due = [exit_at_ms, gang.kill_at_ms, self.lease.fence_at_ms if gang.fence_epoch is not None else None]
-            await self._sleep_until(gang, min((at for at in due if at is not None), default=None))
+            end = self._end_of(gang)
+            if end is not None:
+                return self._ended(gang, end)
+            if not gang.is_running and gang.stop is None and self._now_ms() >= gang.runs_at_ms:
+                gang.is_running = True
+                self._tell(gang)
+            due_ms = [] if gang.is_running or gang.stop is not None else [gang.runs_at_ms]
+            due_ms += [at_ms for at_ms in (gang.exits_at_ms, gang.kill_at_ms) if at_ms is not None]
+            due_ms += [] if gang.fence_epoch is None else [self.lease.fence_at_ms]
+            await self._sleep_until(gang, min(due_ms, default=None))
+
+    def _end_of(self, gang: Gang) -> End | None:
+        """How the gang ends now; None while it goes on."""
+        now_ms = self._now_ms()
+        if gang.exits_at_ms is not None and now_ms >= gang.exits_at_ms:
+            return gang.script.end
+        if gang.kill_at_ms is not None and now_ms >= gang.kill_at_ms:
+            return gang.stop
+        if gang.fence_epoch is not None and self._has_lapsed(gang):
+            return End(reason=EndReason.INFRASTRUCTURE)
+        return None
+
+    def _now_ms(self) -> int:
+        return self._around.clock.elapsed_ms()
 
     def _has_lapsed(self, gang: Gang) -> bool:
-        now_ms = self._around.clock.elapsed_ms()
+        now_ms = self._now_ms()
         return gang.fence_epoch != self.lease.epoch or now_ms >= self.lease.fence_at_ms
 
     async def _sleep_until(self, gang: Gang, at_ms: int | None) -> None:
         gang.changed.clear()
-        wait_ms = None if at_ms is None else max(0, at_ms - self._around.clock.elapsed_ms())
+        wait_ms = None if at_ms is None else max(0, at_ms - self._now_ms())
         try:
             async with asyncio.timeout(None if wait_ms is None else wait_ms / 1000):
                 await gang.changed.wait()

@@ -9,7 +9,7 @@ from typing import Any
 
 from scheduler.model.errors import IllegalTransition, NotFound, PlacewrightError, StaleSession
 from scheduler.model.ids import LauncherId, PoolId, Principal, RunId
-from scheduler.model.pool import PoolSpec
+from scheduler.model.pool import PoolSpec, PoolStatus
 from scheduler.model.run import EndReason, RunState
 from scheduler.service.desired import Delta, DesiredRun
 from scheduler.service.launchers import Claim, Report, SessionRef
@@ -22,6 +22,7 @@ from scheduler.simulation.surroundings import Surroundings
 RETRY_MS_MAX = 3_000
 PERSIST_MS_MAX = 3
 STOCKOUT_PERMILLE = 100
+READY = PoolStatus(ready=True)
 CRASH_SHARE = 4  # crash points of a launcher are fewer than a service's, so each is as many times as likely
 
 
@@ -73,7 +74,7 @@ class SimulatedLauncher:
         belongings: Belongings,
         start: int,
     ) -> None:
-        self.id, self.is_dead = launcher_id, False
+        self.id, self.died = launcher_id, asyncio.Event()
         self._around, self._network = around, network
         self._disk, self._hosts = belongings.disk, belongings.hosts
         self._draw = Random(f"{around.world.seed}/{launcher_id}/{start}")
@@ -96,9 +97,9 @@ class SimulatedLauncher:
 
     def crash(self) -> None:
         """Lose everything but the disk and the hosts."""
-        if self.is_dead:
+        if self.died.is_set():
             return
-        self.is_dead = True
+        self.died.set()
         self._around.trace.add(f"{self.id} crashes")
         self._hosts.on_change = None
         for task in (*self._tasks, *self._session_tasks):
@@ -171,26 +172,25 @@ class SimulatedLauncher:
             stream.close()
 
     async def _send_state(self, stream: Stream) -> None:
-        for pool_id in self._pools:
-            await self._tell_of_pool(stream, pool_id)
         for run_id in tuple(self._held):
             report = self.report_of(run_id)
             if report is not None and await stream.tell_of_run(report):
                 self.release(run_id)
-        await stream.ask(stream.process.launchers.synchronise(stream.ref))
+        statuses = dict.fromkeys(self._pools, READY)
+        await stream.ask(stream.process.launchers.synchronise(stream.ref, statuses))
 
     async def _tell_of_pool(self, stream: Stream, pool_id: PoolId) -> None:
-        report = stream.process.launchers.report_pool(stream.ref, pool_id, unavailable_nodes=(), message="")
-        await stream.ask(report)
+        await stream.ask(stream.process.launchers.report_pool(stream.ref, pool_id, READY))
 
     @property
     def lease(self) -> Lease:
         return self._hosts.lease
 
     def take_lease(self, sent_at_ms: int, duration_ms: int) -> None:
-        self._hosts.lease = self._hosts.lease.renewed(
-            sent_at_ms=sent_at_ms, duration_ms=duration_ms, now_ms=self._around.clock.elapsed_ms()
-        )
+        now_ms = self._around.clock.elapsed_ms()
+        lease = self._hosts.lease.renewed(sent_at_ms=sent_at_ms, duration_ms=duration_ms, now_ms=now_ms)
+        self._hosts.take_lease(lease)
+        self._around.trace.add(f"{self.id} has lease {lease}")
 
     def lose(self, ref: SessionRef) -> None:
         """The service said that the session no longer counts."""
@@ -227,7 +227,7 @@ class SimulatedLauncher:
             return
         held.desired = desired
         note = self._disk.notes.get(desired.run_id)
-        if held.is_claiming:
+        if held.is_claiming or held.is_launching:
             return
         if note is None or note.run_token is None:
             self._take_noted(desired, held)
@@ -279,8 +279,8 @@ class SimulatedLauncher:
         self._held.pop(run_id, None)
 
     def _is_merely_noted(self, run_id: RunId) -> bool:
-        note = self._disk.notes.get(run_id)
-        return note is None or (note.run_token is None and note.end is None)
+        note, held = self._disk.notes.get(run_id), self._held[run_id]
+        return not held.is_launching and (note is None or (note.run_token is None and note.end is None))
 
     # --- claim and start ---
 
@@ -337,6 +337,7 @@ class SimulatedLauncher:
         note.is_started = True
         await self._perhaps_crash()
         held.is_launching = False
+        self._around.trace.add(f"{self.id} starts {run_id}")
         self._start_tasks(claim, epoch=epoch)
         desired = held.desired
         if held.is_released or (desired is not None and desired.stop_reason is not None):

@@ -36,6 +36,9 @@ class Network:
     def reconnect(self, caller: str) -> None:
         self._cut_off.discard(caller)
 
+    def reconnect_all(self) -> None:
+        self._cut_off.clear()
+
     def is_cut_off(self, caller: str) -> bool:
         return caller in self._cut_off
 

@@ -35,6 +35,7 @@ class ServiceProcess:
 
     def __init__(self, name: str, around: Surroundings, *, planner: Planner, metrics: Metrics) -> None:
         self.name, self.is_up, self.is_dead = name, False, False
+        self.died = asyncio.Event()
         self._around, self._planner, self._metrics = around, planner, metrics
         self._draw = Random(f"{around.world.seed}/{name}")
         skew_ms = around.world.faults.clock_skew_ms
@@ -71,7 +72,8 @@ class ServiceProcess:
             return
         self._around.trace.add(f"{self.name} dies")
         self.is_up, self.is_dead = False, True
-        self.link.resume()
+        self.died.set()
+        self.link.cut()
         for task in tuple(self._tasks):
             task.cancel()
 
@@ -98,10 +100,16 @@ class ServiceProcess:
             ),
         )
         self.leader = Leader(tools, self.link, holder=self.name)
-        self.spawn(mirror.run())
-        self.spawn(self.leader.run())
+        self.spawn(self._must_go_on(mirror.run()))
+        self.spawn(self._must_go_on(self.leader.run()))
         self.is_up = True
         self._around.trace.add(f"{self.name} is up at revision {mirror.state.revision}")
+
+    async def _must_go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except PlacewrightError as error:
+            raise AssertionError(f"it should go on after {error!r}") from error
 
     async def _load(self) -> Mirror:
         while True:

@@ -18,6 +18,10 @@ LATENCY_MS_MAX = 4
 SLOW_MS_MAX = 7_000
 
 
+class Store(StateStore, Leadership, Protocol):
+    """Both ports in one."""
+
+
 class StoreAuditor(Protocol):
     """Told of everything at the instant at which it happens in the store."""
 
@@ -33,14 +37,14 @@ class StoreAuditor(Protocol):
 class AuditedStore:
     """`StateStore` and `Leadership`: the memory store, with the auditor looking on."""
 
-    def __init__(self, store: MemoryStore, auditor: StoreAuditor) -> None:
-        self.memory, self._auditor = store, auditor
+    def __init__(self, memory: MemoryStore, store: Store, auditor: StoreAuditor) -> None:
+        self._memory, self._store, self._auditor = memory, store, auditor
         self._audited = Revision(0)
 
     async def transact(self, transactions: Sequence[Transaction]) -> Sequence[Outcome]:
-        outcomes = await self.memory.transact(transactions)
-        history = self.memory.history
-        commits = await self.memory.read_commits(history, self._audited, wait_ms=0)
+        outcomes = await self._store.transact(transactions)
+        history = self._memory.history
+        commits = await self._memory.read_commits(history, self._audited, wait_ms=0)
         for transaction, outcome in zip(transactions, outcomes, strict=True):
             self._auditor.transacted(transaction, outcome)
         for commit in commits:
@@ -49,29 +53,25 @@ class AuditedStore:
         return outcomes
 
     async def load(self) -> State:
-        return await self.memory.load()
+        return await self._store.load()
 
     async def read_commits(self, history: History, after: Revision, *, wait_ms: int) -> Sequence[Commit]:
-        return await self.memory.read_commits(history, after, wait_ms=wait_ms)
+        return await self._store.read_commits(history, after, wait_ms=wait_ms)
 
     async def get(self, key: Key) -> Entity | None:
-        return await self.memory.get(key)
+        return await self._store.get(key)
 
     async def ping(self) -> None:
-        await self.memory.ping()
+        await self._store.ping()
 
     async def acquire(self, holder: str, *, duration_ms: int) -> Fence | None:
-        fence = await self.memory.acquire(holder, duration_ms=duration_ms)
+        fence = await self._store.acquire(holder, duration_ms=duration_ms)
         self._auditor.led(holder, fence)
         return fence
 
     async def release(self, fence: Fence) -> None:
-        await self.memory.release(fence)
+        await self._store.release(fence)
         self._auditor.released(fence)
-
-
-class Store(StateStore, Leadership, Protocol):
-    """Both ports in one."""
 
 
 class Outage:
@@ -110,10 +110,16 @@ class StoreLink:
         self._runs = asyncio.Event()
         self._runs.set()
         self._lag_ms = 0
+        self._is_cut = False
 
     def stall(self) -> None:
         """From now on nothing of the process goes on."""
         self._runs.clear()
+
+    def cut(self) -> None:
+        """Nothing gets through any more: the process is dead."""
+        self._is_cut = True
+        self.resume()
 
     def resume(self) -> None:
         self._runs.set()
@@ -185,6 +191,8 @@ class StoreLink:
         return self._draw.randrange(1000) < self._faults().store_error_permille
 
     async def _way(self) -> None:
+        if self._is_cut:
+            raise StoreUnavailable("the process is dead")
         await self._runs.wait()
         if self._draw.randrange(1000) < self._faults().slow_permille:
             await asyncio.sleep(self._draw.randint(0, SLOW_MS_MAX) / 1000)

@@ -17,7 +17,7 @@ def usd(usd_micros: int | None) -> float:
 
 
 class PlanSeries:
-    """The newest plan of the leader; a process that stops leading shows none."""
+    """The leader's newest plan that had something to gain; a process that stops leading shows none."""
 
     def __init__(self, registry: CollectorRegistry, classes: Sequence[PriorityClassName]) -> None:
         self._classes = classes
@@ -87,14 +87,20 @@ class PlanSeries:
         )
 
     def record_plan(self, plan: Plan) -> None:
-        """Take down a plan: the floor as it comes, then the improved one over it."""
+        """Take down a plan; one that had nothing to gain is counted and shows no figures of its own.
+
+        Cycles come faster than scrapes: were empty plans shown, the others would hardly be seen.
+        """
         quality = plan.quality
         self._plans.labels(plan.method, quality.status).inc()
+        if quality.bound_usd_micros_per_hour is not None and quality.bound_usd_micros_per_hour <= 0:
+            return
         self._objective.set(usd(quality.objective_usd_micros_per_hour))
         self._bound.set(usd(quality.bound_usd_micros_per_hour))
         self._floor.set(usd(quality.floor_usd_micros_per_hour))
+        self._gap.set(nan if quality.gap is None else quality.gap)
         self._record_size(quality)
-        self._record_gaps(quality)
+        self._record_classes(quality)
 
     def _record_size(self, quality: PlanQuality) -> None:
         self._bundles.set(quality.bundles)
@@ -102,17 +108,12 @@ class PlanSeries:
         self._rows.set(quality.rows)
         self._work.set(quality.work)
 
-    def _record_gaps(self, quality: PlanQuality) -> None:
-        """Keep the last gaps over a floor, which has none: a cycle shows its end, not its middle."""
-        if quality.gap is None:
-            return
-        self._gap.set(quality.gap)
-        for name in self._classes:
-            per_class = quality.per_class.get(name)
-            gap = None if per_class is None else per_class.gap
-            value = 0 if per_class is None else per_class.value_usd_micros_per_hour
-            self._class_gap.labels(name).set(0.0 if gap is None else gap)
-            self._class_value.labels(name).set(usd(value))
+    def _record_classes(self, quality: PlanQuality) -> None:
+        """Classes without a gap of their own in this plan keep their last."""
+        for name, per_class in quality.per_class.items():
+            if name in self._classes and per_class.bound_usd_micros_per_hour:
+                self._class_gap.labels(name).set(per_class.gap or 0.0)
+                self._class_value.labels(name).set(usd(per_class.value_usd_micros_per_hour))
 
     def forget(self) -> None:
         """Show no plan: none was made yet, or another process leads."""

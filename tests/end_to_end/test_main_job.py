@@ -1,4 +1,4 @@
-"""The main job with real processes: submit, be placed, run, end; and what users and operators do meanwhile."""
+"""The main job with real processes: submitted, placed, run, ended; and what people do meanwhile."""
 
 import json
 import os
@@ -264,55 +264,6 @@ def _devices(file: Path) -> list[tuple[str, str, int]]:
     return [(told["PLACEWRIGHT_POOL_ID"], told["PLACEWRIGHT_NODE"], int(device)) for device in devices]
 
 
-# --- services and retries; their back-offs pass while the other tests run ---
-
-BACKING_OFF = ("restarting", "flaky")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def restarting(client: Client, tmp_path_factory: pytest.TempPathFactory) -> JobHandle:
-    """A service of two replicas; the run with number 1 of replica 0 exits at once."""
-    script = f'test "$PLACEWRIGHT_REPLICA_INDEX$PLACEWRIGHT_RUN_NUMBER" = 01 || {LONG}'
-    service = a_job(
-        script, name="restarting", kind="inference", replicas=2, accelerators="a100-80gb:1", pools=["old"]
-    )
-    return client.submit(service)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def flaky(client: Client, tmp_path_factory: pytest.TempPathFactory) -> JobHandle:
-    """A job that fails each time and may do so once more."""
-    job = a_job("exit 9", name="flaky", accelerators="a100-80gb:1", pools=["old"], user_error_retries=1)
-    return client.submit(job)
-
-
-def test_a_replica_of_a_service_that_exits_runs_again(restarting: JobHandle) -> None:
-    def both_run() -> bool:
-        job = restarting.refresh()
-        return job.counts.running == 2 and job.replicas[0].runs == 2
-
-    wait_until(both_run, "replica 0 runs again", within_s=RESTART_S_MAX)
-
-    assert [replica.runs for replica in restarting.job.replicas] == [2, 1]
-    assert restarting.job.phase is JobPhase.ACTIVE
-
-
-def test_a_service_runs_until_it_is_cancelled(restarting: JobHandle) -> None:
-    restarting.cancel()
-
-    finished = restarting.wait(timeout=WITHIN_S)
-
-    assert finished.phase is JobPhase.CANCELLED
-    assert finished.counts.done == 2
-
-
-def test_a_job_is_tried_again_as_often_as_it_allows(flaky: JobHandle) -> None:
-    finished = flaky.wait(timeout=RESTART_S_MAX)
-
-    assert outcome(finished) == (JobPhase.FAILED, EndReason.USER_ERROR, 9)
-    assert finished.replicas[0].runs == 2
-
-
 # --- many at once ---
 
 
@@ -472,3 +423,52 @@ def test_what_a_job_runs_is_in_no_answer(client: Client) -> None:
     finished = handle.wait(timeout=WITHIN_S)
 
     assert "the-payload" not in json.dumps(str(finished))
+
+
+# --- services and retries; their back-offs pass while the other tests run ---
+
+BACKING_OFF = ("restarting", "flaky")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def restarting(client: Client) -> JobHandle:
+    """A service of two replicas; the run with number 1 of replica 0 exits at once."""
+    script = f'test "$PLACEWRIGHT_REPLICA_INDEX$PLACEWRIGHT_RUN_NUMBER" = 01 || {LONG}'
+    service = a_job(
+        script, name="restarting", kind="inference", replicas=2, accelerators="a100-80gb:1", pools=["old"]
+    )
+    return client.submit(service)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def flaky(client: Client) -> JobHandle:
+    """A job that fails each time and may do so once more."""
+    job = a_job("exit 9", name="flaky", accelerators="a100-80gb:1", pools=["old"], user_error_retries=1)
+    return client.submit(job)
+
+
+def test_a_replica_of_a_service_that_exits_runs_again(restarting: JobHandle) -> None:
+    def both_run() -> bool:
+        job = restarting.refresh()
+        return job.counts.running == 2 and job.replicas[0].runs == 2
+
+    wait_until(both_run, "replica 0 runs again", within_s=RESTART_S_MAX)
+
+    assert [replica.runs for replica in restarting.job.replicas] == [2, 1]
+    assert restarting.job.phase is JobPhase.ACTIVE
+
+
+def test_a_service_runs_until_it_is_cancelled(restarting: JobHandle) -> None:
+    restarting.cancel()
+
+    finished = restarting.wait(timeout=WITHIN_S)
+
+    assert finished.phase is JobPhase.CANCELLED
+    assert finished.counts.done == 2
+
+
+def test_a_job_is_tried_again_as_often_as_it_allows(flaky: JobHandle) -> None:
+    finished = flaky.wait(timeout=RESTART_S_MAX)
+
+    assert outcome(finished) == (JobPhase.FAILED, EndReason.USER_ERROR, 9)
+    assert finished.replicas[0].runs == 2

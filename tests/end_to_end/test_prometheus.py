@@ -10,9 +10,10 @@ import pytest
 
 from placewright import Client, Job, PlacewrightError
 from tests.end_to_end.prometheus_server import Prometheus, prometheus_scraping
-from tests.end_to_end.running_service import ROOT, RunningService, running_service
+from tests.processes import Cell
 
-BOARD: dict[str, Any] = json.loads((ROOT / "deploy/dashboards/overview.json").read_text())
+DEPLOY = Path(__file__).parents[2] / "deploy"
+BOARD: dict[str, Any] = json.loads((DEPLOY / "dashboards/overview.json").read_text())
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 VARIABLES = [v for v in BOARD["templating"]["list"] if v["type"] == "query"]
 LABEL_VALUES = re.compile(r"label_values\((\w+), (\w+)\)")
@@ -87,19 +88,23 @@ def refuse(client: Client) -> None:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    with running_service(tmp_path_factory.mktemp("service")) as running:
+def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
+    """A service with the sample fleet and its launcher."""
+    fleet = DEPLOY / "fleets/sample.yaml"
+    running = Cell(tmp_path_factory.mktemp("cell"), f"--fleet={fleet}", "--durability=everysec")
+    try:
+        running.start_service()
+        running.start_launcher()
         yield running
+    finally:
+        running.close()
 
 
 @pytest.fixture(scope="module")
-def prometheus(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def prometheus(cell: Cell, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """One that has seen the workload."""
     folder: Path = tmp_path_factory.mktemp("prometheus")
-    with (
-        prometheus_scraping(service.metrics_url, folder) as server,
-        Client(service.address, tls=False) as client,
-    ):
+    with prometheus_scraping(cell.metrics_url, folder) as server, cell.client() as client:
         run_workload(client, server)
         yield server
 

@@ -22,7 +22,7 @@ from placewright.settings import OUTAGE_S_MAX_DEFAULT, TIMEOUT_S_DEFAULT, Settin
 from placewright.status import error_of_call
 from placewright.timing import seconds_of
 from placewright.views import JobEvent, JobView, Run
-from placewright.watching import Follower, Watcher, wait
+from placewright.watching import Follower, OnChange, Watcher, wait
 from placewright.words import HealthStatus, WaitFor
 
 T = TypeVar("T")
@@ -144,8 +144,11 @@ class AsyncClient:
         finally:
             source.close()
 
-    async def _wait(self, job_id: str, until: str | WaitFor, timeout_s: float | None) -> JobView:
-        return await self._run(wait(self._operations, job_id, until=until, timeout_s=timeout_s))
+    async def _wait(
+        self, job_id: str, *, until: str | WaitFor, timeout_s: float | None, on_change: OnChange
+    ) -> JobView:
+        operation = wait(self._operations, job_id, until=until, timeout_s=timeout_s, on_change=on_change)
+        return await self._run(operation)
 
     def _follow(self, job_id: str) -> AsyncIterator[JobView]:
         return self._iterate(Follower(self._operations, job_id))
@@ -167,9 +170,15 @@ class AsyncJobHandle:
         return self.job.job_id
 
     async def wait(
-        self, until: str | WaitFor = WaitFor.FINISHED, *, timeout: float | Duration | None = None
+        self,
+        until: str | WaitFor = WaitFor.FINISHED,
+        *,
+        timeout: float | Duration | None = None,
+        on_change: OnChange = None,
     ) -> JobView:
-        self.job = await self._client._wait(self.job_id, until, seconds_of(timeout))
+        self.job = await self._client._wait(
+            self.job_id, until=until, timeout_s=seconds_of(timeout), on_change=on_change
+        )
         return self.job
 
     async def watch(self) -> AsyncIterator[JobView]:

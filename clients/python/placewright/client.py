@@ -20,7 +20,7 @@ from placewright.settings import OUTAGE_S_MAX_DEFAULT, TIMEOUT_S_DEFAULT, Settin
 from placewright.status import error_of_call
 from placewright.timing import seconds_of
 from placewright.views import JobEvent, JobView, Run
-from placewright.watching import Follower, Watcher, wait
+from placewright.watching import Follower, OnChange, Watcher, wait
 from placewright.words import HealthStatus, WaitFor
 
 T = TypeVar("T")
@@ -171,8 +171,11 @@ class Client:
         finally:
             source.close()
 
-    def _wait(self, job_id: str, until: str | WaitFor, timeout_s: float | None) -> JobView:
-        return self._run(wait(self._operations, job_id, until=until, timeout_s=timeout_s))
+    def _wait(
+        self, job_id: str, *, until: str | WaitFor, timeout_s: float | None, on_change: OnChange
+    ) -> JobView:
+        operation = wait(self._operations, job_id, until=until, timeout_s=timeout_s, on_change=on_change)
+        return self._run(operation)
 
     def _follow(self, job_id: str) -> Iterator[JobView]:
         return self._iterate(Follower(self._operations, job_id))
@@ -194,16 +197,23 @@ class JobHandle:
         return self.job.job_id
 
     def wait(
-        self, until: str | WaitFor = WaitFor.FINISHED, *, timeout: float | Duration | None = None
+        self,
+        until: str | WaitFor = WaitFor.FINISHED,
+        *,
+        timeout: float | Duration | None = None,
+        on_change: OnChange = None,
     ) -> JobView:
         """The job once it is "placed", "running" or "finished", or has finished before.
 
-        Outages of the service are waited out. Whether it succeeded is `job.phase`.
+        Outages of the service are waited out. Whether it succeeded is `job.phase`. `on_change` is called
+        with the job as it is now and after each change.
 
         Raises:
             DeadlineExceeded: not within `timeout` (seconds, or a string such as "10m").
         """
-        self.job = self._client._wait(self.job_id, until, seconds_of(timeout))
+        self.job = self._client._wait(
+            self.job_id, until=until, timeout_s=seconds_of(timeout), on_change=on_change
+        )
         return self.job
 
     def watch(self) -> Iterator[JobView]:

@@ -1,7 +1,8 @@
 """What an operation asks its driver to do.
 
 Every operation of the client is written once, as a generator that yields effects and is sent their
-outcomes. `sync_client` and `async_client` only differ in the driver that carries effects out.
+outcomes. `client` and `async_client` only differ in the driver that carries effects out.
+Why: docs/decisions/client-one-core.md.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ INT32_MAX = 2**31 - 1
 
 # Union, not |: these run when the module is imported, and the arguments are strings under 3.10.
 Accelerators = Union[str, Alternative, "Sequence[str | Alternative]", "Mapping[str, int]"]
-Duration = Union[str, timedelta]  # noqa: UP007
-Place = Union[str, Location]  # noqa: UP007
+Duration = Union[str, timedelta]  # noqa: UP007  (runs under 3.10)
+Place = Union[str, Location]  # noqa: UP007  (runs under 3.10)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -217,6 +217,10 @@ class Operations:
         """
         try:
             yield self.revisions.newest
+            self.revisions.note_read()
+        except errors.DeadlineExceeded:
+            self.revisions.note_timeout()
+            raise
         except errors.PlacewrightError as error:
             if isinstance(error, errors.OutOfRange) or error.reason in HISTORY_REASONS:
                 self.revisions.forget()

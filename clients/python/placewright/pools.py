@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from placewright.strings import Location
 from placewright.words import Market
 
 
@@ -102,4 +103,4 @@ class PoolView:
 
     @property
     def location(self) -> str:
-        return f"{self.spec.provider}/{self.spec.region}/{self.spec.zone}"
+        return str(Location(self.spec.provider, self.spec.region, self.spec.zone))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+TIMEOUTS_MAX = 2
+
 
 class Revisions:
     """Remembers the newest revision; safe to use from several threads."""
@@ -11,6 +13,7 @@ class Revisions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._newest = 0
+        self._timed_out = 0
 
     @property
     def newest(self) -> int:
@@ -21,7 +24,18 @@ class Revisions:
         with self._lock:
             self._newest = max(self._newest, revision)
 
+    def note_read(self) -> None:
+        """A read was answered."""
+        self._timed_out = 0
+
+    def note_timeout(self) -> None:
+        """A read was not answered in time; after two in a row the revision may be why."""
+        self._timed_out += 1
+        if self._timed_out == TIMEOUTS_MAX:
+            self.forget()
+
     def forget(self) -> None:
         """Start anew: the service's history may be another one, whose revisions count from 1."""
         with self._lock:
             self._newest = 0
+            self._timed_out = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Optional
 
 from placewright import errors
 from placewright.decode import event_kind, job_view
@@ -14,6 +16,7 @@ from placewright.v1 import job_service_pb2 as jobs
 from placewright.views import JobEvent, JobView
 from placewright.words import WaitFor, WatchEventKind
 
+OnChange = Optional[Callable[[JobView], object]]  # noqa: UP045  (runs under 3.10)
 STREAM_S_MAX = 600.0  # a stream is renewed by cursor, so that a silent one is noticed
 
 
@@ -45,10 +48,8 @@ class Watcher:
                 return JobEvent(kind=WatchEventKind.RESTARTED)
             try:
                 response = yield from self._receive()
-            except errors.OutOfRange:
-                if not self._cursor:
-                    raise
-                self._start_anew()
+            except errors.OutOfRange as error:
+                yield from self._start_anew(error)
                 continue
             event = None if response is None else self._event(response)
             if event is not None:
@@ -96,10 +97,13 @@ class Watcher:
             raise fault  # a wrong address shows at once; gRPC has retried already
         yield Sleep(self._deadline.left_s(self._outage.pause_s(fault)))
 
-    def _start_anew(self) -> None:
+    def _start_anew(self, fault: errors.OutOfRange) -> Operation[None]:
+        """The position is lost; without one (the service loaded its state anew), after a pause."""
         self.close()
+        if not self._cursor:
+            yield Sleep(self._deadline.left_s(self._outage.pause_s(fault)))
+        self._has_begun = self._has_begun or bool(self._cursor)
         self._cursor = ""
-        self._has_begun = True
         self._operations.revisions.forget()
 
     def _event(self, response: jobs.WatchJobsResponse) -> JobEvent | None:
@@ -173,7 +177,12 @@ class Follower:
 
 
 def wait(
-    operations: Operations, job_id: str, *, until: str | WaitFor, timeout_s: float | None
+    operations: Operations,
+    job_id: str,
+    *,
+    until: str | WaitFor,
+    timeout_s: float | None,
+    on_change: OnChange,
 ) -> Operation[JobView]:
     """The job when it has come so far, or has finished before.
 
@@ -188,6 +197,8 @@ def wait(
             job = yield from follower.next()
             assert job is not None, "a follower ends only after a finished job"
             last = job
+            if on_change is not None:
+                on_change(job)
             if has_reached(job, goal):
                 return job
     except errors.DeadlineExceeded as error:

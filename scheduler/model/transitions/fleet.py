@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from scheduler.model.errors import IllegalTransition
 from scheduler.model.ids import PoolId
-from scheduler.model.pool import Availability, Cordon, Pool, PoolSpec
+from scheduler.model.pool import Availability, Cordon, Pool, PoolSpec, PoolStatus
 from scheduler.model.records import IdempotencyRecord, Key, Kind
 from scheduler.model.state import State
 from scheduler.model.transaction import Check, IsAbsent, IsAt, Put, Transaction
@@ -17,7 +17,7 @@ def applied(
     """The pool with this spec, new or changed; None when it is so already.
 
     Raises:
-        IllegalTransition: the accelerator changes, or the launcher while runs live.
+        IllegalTransition: the accelerator changes, or the launcher or the fencing while runs may live.
     """
     key, old = Key(Kind.POOL, pool_id), state.pool(pool_id)
     if old is not None and old.spec == spec and not old.deleting:
@@ -29,7 +29,8 @@ def applied(
         _refuse_what_runs_cannot_follow(state, old, spec)
         check = IsAt(key, state.version(key))
         availability = _availability(spec, old.availability, now_ms)
-        pool = replace(old, spec=spec, availability=availability, deleting=False)
+        status = old.status if spec.launcher_id == old.spec.launcher_id else PoolStatus()
+        pool = replace(old, spec=spec, status=status, availability=availability, deleting=False)
     return _write(pool, check, idempotency)
 
 
@@ -45,9 +46,14 @@ def _refuse_what_runs_cannot_follow(state: State, old: Pool, spec: PoolSpec) -> 
             f"pool {old.id} holds {old.spec.accelerator}: its accelerator cannot become {spec.accelerator}; "
             "make another pool"
         )
-    if spec.launcher_id != old.spec.launcher_id and state.live_runs(old.id):
+    begins_fencing = spec.self_fencing and not old.spec.self_fencing
+    if not begins_fencing and spec.launcher_id == old.spec.launcher_id:
+        return
+    # While it is open, a run may be placed on it that this state does not show yet.
+    if old.is_open or state.live_runs(old.id):
         raise IllegalTransition(
-            f"pool {old.id} has live runs: its launcher cannot become {spec.launcher_id} before they ended"
+            f"pool {old.id} is open or has live runs: cordon it and wait until they ended before its launcher "
+            "changes or self_fencing becomes true"
         )
 
 

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 from scheduler.model.errors import StaleSession
 from scheduler.model.ids import LauncherId, PoolId, Principal
-from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX, LEASE_DURATION_MS_DEFAULT
+from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX
 from scheduler.model.pool import Pool, PoolStatus
 from scheduler.model.records import Entity, Key, Kind, key_of
 from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Check, Fence, IsAbsent, IsAt, Put, Transaction
 from scheduler.model.transitions.runs import same_session
+
+LEASE_WITHOUT_POOLS_MS = 10_000  # short, because a lease is easily made longer but not shorter
 
 
 def served_pools(state: State, launcher_id: LauncherId) -> list[Pool]:
@@ -20,9 +22,13 @@ def served_pools(state: State, launcher_id: LauncherId) -> list[Pool]:
 
 
 def lease_duration_ms(state: State, launcher_id: LauncherId) -> int:
-    """The shortest lease of the launcher's pools."""
+    """The shortest lease of the launcher's pools; never shorter than one that it may still count on.
+
+    Whether the answer to a renewal got through is not known, so a lease gets shorter only after it ran out.
+    """
     durations = [pool.spec.lease_duration_ms for pool in served_pools(state, launcher_id)]
-    return min(durations, default=LEASE_DURATION_MS_DEFAULT)
+    shortest, old = min(durations, default=LEASE_WITHOUT_POOLS_MS), state.session(launcher_id)
+    return shortest if old is None or old.is_expired else max(shortest, old.lease_duration_ms)
 
 
 def opened(

@@ -24,11 +24,13 @@ class Found:
     Attributes:
         taken: (columns,) counts, at least as good as the hint in the scaled objective.
         is_optimal: proven, in exact micro-dollars.
+        bound: at least the value of any counts; None where the objective had to be scaled.
         work: deterministic time used.
     """
 
     taken: Integers
     is_optimal: bool
+    bound: int | None
     work: float
 
 
@@ -49,9 +51,11 @@ def searched(columns: Columns, *, left: Left, hint: Integers, limits: SearchLimi
     assert status not in (cp_model.INFEASIBLE, cp_model.MODEL_INVALID), solver.response_stats()
     work = float(solver.response_proto.deterministic_time)
     if status == cp_model.UNKNOWN:
-        return Found(taken=hint, is_optimal=False, work=work)
+        return Found(taken=hint, is_optimal=False, bound=None, work=work)
+    bound = int(solver.best_objective_bound) if scale == 1 else None
     taken = np.array([solver.value(count) for count in counts], dtype=np.int64)
-    return Found(taken=taken, is_optimal=status == cp_model.OPTIMAL and scale == 1, work=work)
+    is_optimal = status == cp_model.OPTIMAL and scale == 1
+    return Found(taken=taken, is_optimal=is_optimal, bound=bound, work=work)
 
 
 def solver_of(limits: SearchLimits) -> cp_model.CpSolver:

@@ -116,6 +116,8 @@ def test_a_fault_of_a_file_is_told_with_its_line(run: Run, job_file: Path, text:
 def test_submit_waits_and_fails_with_the_job(run: Run, service: FakeService, job_file: Path) -> None:
     def end_it() -> None:
         service.wait_for_requests("WatchJobs", 1)
+        run = service.jobs["main-0000"].replicas.add().run
+        run.state, run.end_reason, run.exit_code = job_pb2.RUN_STATE_ENDED, job_pb2.END_REASON_USER_ERROR, 3
         service.move("main-0000", phase="failed", done=1)
 
     ender = threading.Thread(target=end_it)
@@ -124,7 +126,7 @@ def test_submit_waits_and_fails_with_the_job(run: Run, service: FakeService, job
 
     ender.join()
     assert (result.exit_code, result.stdout) == (1, "main-0000\n")
-    assert "failed" in result.stderr
+    assert "failed, user_error with exit code 3" in result.stderr
 
 
 def test_submit_that_waits_too_long_says_so(run: Run, job_file: Path) -> None:
@@ -272,7 +274,7 @@ def test_faults_that_the_service_finds_are_told_with_their_field(
     result = run("submit", str(job_file))
 
     assert result.exit_code == 2
-    assert "error: submission.spec.queue: 'research' does not exist" in result.stderr
+    assert f"error: {job_file}:4: submission.spec.queue: 'research' does not exist" in result.stderr
 
 
 def place(service: FakeService, job_id: str) -> None:

@@ -46,12 +46,13 @@ def test_wait_returns_when_the_job_has_come_so_far(client: Any, service: FakeSer
     mover.start()
 
     placed = handle.wait("placed", timeout=10)
-    finished = handle.wait(timeout="10s")
+    seen: list[Any] = []
+    finished = handle.wait(timeout="10s", on_change=seen.append)
 
     mover.join()
     assert placed.is_placed
     assert finished.phase is JobPhase.SUCCEEDED
-    assert handle.job == finished
+    assert handle.job == seen[-1] == finished
 
 
 def _live(service: FakeService, job_id: str) -> None:
@@ -159,6 +160,18 @@ def test_a_revision_that_the_service_cannot_reach_is_asked_for_once(
     handle.refresh()
 
     assert [request.min_revision for request in service.requests["GetJob"]] == [1, 1, 1, 1, 1, 0]
+
+
+def test_a_revision_is_forgotten_after_two_reads_that_timed_out(client: Any, service: FakeService) -> None:
+    handle = client.submit(a_job())
+    service.faults["GetJob"] = [a_status(grpc.StatusCode.DEADLINE_EXCEEDED, "late") for _ in range(2)]
+
+    for _ in range(2):
+        with pytest.raises(DeadlineExceeded):
+            handle.refresh()
+    handle.refresh()
+
+    assert [request.min_revision for request in service.requests["GetJob"]] == [1, 1, 0]
 
 
 def test_a_retried_write_keeps_its_request_id(client: Any, service: FakeService) -> None:

@@ -80,6 +80,15 @@ def test_a_cursor_that_is_too_old_restarts_it_from_a_list_and_is_marked(
     events.close()
 
 
+def test_a_position_that_is_lost_at_the_start_is_no_end(client: Any, service: FakeService) -> None:
+    service.faults["WatchJobs"] = [a_status(grpc.StatusCode.OUT_OF_RANGE, "loaded anew")]
+
+    events = client.watch_jobs()
+
+    assert told(events, 1) == ["initial_end"]
+    events.close()
+
+
 def test_it_goes_on_from_the_cursor_of_an_earlier_event(client: Any) -> None:
     client.submit(a_job("one"))
     events = client.watch_jobs()

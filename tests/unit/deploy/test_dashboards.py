@@ -12,6 +12,7 @@ from scheduler.telemetry.metrics import Metrics
 from tests.builders import a_state
 
 BOARD: dict[str, Any] = json.loads(OVERVIEW.read_text())
+ALERTS = OVERVIEW.parents[1] / "prometheus/alerts.yml"
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 DRAWN_HERE = {"timeseries", "stat", "bargauge", "table"}
 
@@ -56,13 +57,21 @@ def test_the_board_can_be_narrowed() -> None:
     assert names == ["datasource", "queue", "priority_class", "pool"]
 
 
-def test_every_series_of_the_board_is_declared() -> None:
+def declared_series() -> set[str]:
     metrics = Metrics()
     metrics.state.observe(a_state(), 0)
     families = list(metrics.registry.collect())
-    declared = {sample.name for family in families for sample in family.samples}
-    declared |= {family.name + suffix for family in families for suffix in ("", "_total", "_bucket")}
+    sampled = {sample.name for family in families for sample in family.samples}
+    return sampled | {family.name + suffix for family in families for suffix in ("", "_total", "_bucket")}
 
-    shown = {name for query in queries() for name in re.findall(r"\bplacewright_\w+", query)}
 
-    assert shown <= declared
+def series_in(text: str) -> set[str]:
+    return set(re.findall(r"\bplacewright_\w+", text))
+
+
+def test_every_series_of_the_board_is_declared() -> None:
+    assert series_in(" ".join(queries())) <= declared_series()
+
+
+def test_every_series_of_the_alerts_is_declared() -> None:
+    assert series_in(ALERTS.read_text()) <= declared_series()

@@ -71,3 +71,18 @@ async def test_a_state_directory_of_another_launcher_is_refused_in_one_line(
 
     assert process.returncode == 1
     assert b"another launcher runs with state dir" in log.splitlines()[-1]
+
+
+async def test_a_token_is_not_sent_in_the_clear_to_another_host(tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text("a-token")
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "placewright.launcher", "--address", "scheduler.example:7461"),
+        *("--launcher-id", LAUNCHER, "--state-dir", str(tmp_path), "--token-file", str(token_file)),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, log = await process.communicate()
+
+    assert process.returncode == 1
+    assert b"in the clear" in log.splitlines()[-1]

@@ -1,6 +1,7 @@
 """A launcher that comes back: it adopts what lives, and never starts a run a second time."""
 
 import asyncio
+import marshal
 import os
 import shutil
 import signal
@@ -120,6 +121,32 @@ async def test_a_launcher_killed_at_any_step_never_starts_a_run_twice(
     assert (starts_file.read_text().count("started") if starts_file.exists() else 0) == starts
 
 
+async def test_however_often_the_launcher_is_killed_each_run_is_started_at_most_once_and_ends(
+    service: FakeLauncherService, launchers: Launchers, tmp_path: Path
+) -> None:
+    starts_dir = tmp_path / "starts"
+    starts_dir.mkdir()
+    runs = [a_run(f"echo started >> {starts_dir}/$PLACEWRIGHT_RUN_ID") for _ in range(24)]
+    service.runs = {run.offer.run_id: run for run in runs}
+    for claims in (3, 8, 15):
+        process = launchers.spawn()
+        await service.until(lambda claims=claims: sum(run.claims for run in runs) >= claims)
+        process.kill()
+        await asyncio.to_thread(process.wait)
+
+    await launchers.start()
+    ends = [await service.until_ended(run.offer.run_id) for run in runs]
+
+    starts = {path.name: path.read_text().count("started") for path in starts_dir.iterdir()}
+    assert set(starts.values()) == {1}
+    succeeded = {end.run_id for end in ends if end.end_reason == EndReason.END_REASON_SUCCEEDED}
+    assert succeeded == set(starts)
+    assert {end.end_reason for end in ends} <= {
+        EndReason.END_REASON_SUCCEEDED,
+        EndReason.END_REASON_INFRASTRUCTURE,
+    }
+
+
 async def test_a_supervisor_that_comes_too_late_starts_nothing(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     make_directory_durably(directory)
@@ -128,7 +155,7 @@ async def test_a_supervisor_that_comes_too_late_starts_nothing(tmp_path: Path) -
     process = await asyncio.create_subprocess_exec(
         "python3", "-I", "-S", supervisor.__file__, str(directory), stdin=asyncio.subprocess.PIPE
     )
-    await process.communicate(b'{"anything": "at all"}')
+    await process.communicate(marshal.dumps({"anything": "at all"}))
 
     assert process.returncode == 0
     assert [path.name for path in directory.iterdir()] == ["supervisor"]

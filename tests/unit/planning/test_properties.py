@@ -25,13 +25,14 @@ def test_any_plan_is_whole_fits_and_repeats(snapshot: Snapshot) -> None:
     assert improve(snapshot, floor, limits=LIMITS) == plan
 
 
-@given(snapshots(jobs_max=4))
+@given(snapshots(replicas_max=5))
 @settings(max_examples=250, deadline=None)
 def test_a_small_plan_is_the_best_there_is(snapshot: Snapshot) -> None:
     plan = improve(snapshot, floor_plan(snapshot), limits=LIMITS)
 
     assert plan.quality.objective_usd_micros_per_hour == best_value(snapshot)
     assert plan.quality.status is SolverStatus.OPTIMAL
+    assert plan.quality.gap == 0
 
 
 @given(snapshots())
@@ -61,7 +62,7 @@ def test_the_order_of_what_waits_and_of_pools_does_not_matter(snapshot: Snapshot
     assert improve(shuffled, floor_plan(shuffled), limits=LIMITS) == plan
 
 
-@given(snapshots(jobs_max=3))
+@given(snapshots(replicas_max=5))
 @settings(max_examples=40, deadline=None)
 def test_guidance_comes_to_rest_when_nothing_changes(snapshot: Snapshot) -> None:
     history = []

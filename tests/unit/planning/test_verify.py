@@ -247,7 +247,7 @@ CASES = [
     ),
     Case(
         id="over_what_is_believed_beside_what_starts",
-        mutation=running_beside("r", a_job("busy", "a100:60", "a100:60"), state=RunState.STARTING, nodes=()),
+        mutation=running_beside("r", a_job("busy", "a100:64"), state=RunState.STARTING, nodes=()),
         rules={Rule.LIMIT, Rule.BELIEVED_FREE},
     ),
 ]

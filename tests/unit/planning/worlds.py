@@ -1,9 +1,11 @@
 """Small random worlds for properties, and the best plan for them by trying everything."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cache
+from typing import TypeVar
 
+import numpy as np
 from hypothesis import strategies as st
 
 from scheduler.model.guidance import Guidance
@@ -27,92 +29,85 @@ from tests.builders import (
     an_alternative,
 )
 
+T = TypeVar("T")
 GANGS = (
-    "h100:1",
-    "h100:2",
-    "h100:3",
-    "h100:4",
-    "h100:8",
-    "h100:16",
-    "a100:2",
-    "a100:8",
-    "tpu:2x2",
-    "tpu:2x4",
+    *("h100:1", "h100:2", "h100:3", "h100:4", "h100:8", "h100:16"),
+    *("a100:1", "a100:2", "a100:4", "a100:8", "tpu:2x2", "tpu:2x4"),
 )
-PRICES = st.sampled_from((0, DOLLAR // 2, 2 * DOLLAR, 12 * DOLLAR))
+SPEEDS = (250, 500, 800, 1000, 1250, 1700)
+PRICES = (0, DOLLAR // 2, 2 * DOLLAR, 7 * DOLLAR)
 
 
-@st.composite
-def ways(draw: st.DrawFn) -> tuple[Alternative, ...]:
-    gangs = draw(st.lists(st.sampled_from(GANGS), min_size=1, max_size=2, unique=True))
-    return tuple(
-        an_alternative(gang, speed_permille=draw(st.sampled_from((250, 500, 1000, 1700)))) for gang in gangs
-    )
+class Draw:
+    """Draws from a seed: unlike single draws of the strategies, worlds come out crowded, not small."""
+
+    def __init__(self, seed: int) -> None:
+        self._draw = np.random.default_rng(seed)
+
+    def of(self, choices: Sequence[T]) -> T:
+        return choices[int(self._draw.integers(len(choices)))]
+
+    def between(self, least: int, most: int) -> int:
+        return int(self._draw.integers(least, most + 1))
+
+    def is_one_in(self, many: int) -> bool:
+        return self.between(1, many) == 1
 
 
-@st.composite
-def jobs(draw: st.DrawFn, number: int) -> Job:
-    return a_job(
-        f"job-{number}",
-        *draw(ways()),
-        priority_class=draw(st.sampled_from(("frontier", "standard", "batch"))),
-        duration_ms=draw(st.sampled_from((None, HOUR_MS))),
-    )
+def snapshots(*, replicas_max: int = 7) -> st.SearchStrategy[Snapshot]:
+    return st.integers(0, 2**32 - 1).map(lambda seed: a_world(Draw(seed), replicas_max=replicas_max))
 
 
-@st.composite
-def pools(draw: st.DrawFn, number: int) -> Pool:
-    kind = draw(st.sampled_from(("nodes", "nodes", "rented", "slices", "sliced on demand")))
-    name, price = f"{kind}-{number}".replace(" ", "-"), draw(PRICES)
-    parts = {
-        "price_usd_micros_per_accelerator_hour": price,
-        "ready": draw(st.sampled_from((True, True, True, False))),
-        "cordoned": draw(st.sampled_from((False, False, False, True))),
-        "unavailable_nodes": draw(st.sampled_from(((), (), (0,)))),
-    }
-    accelerator = draw(st.sampled_from(("h100", "h100", "a100")))
-    limit = draw(st.integers(2, 24))
-    if kind == "nodes":
-        size = draw(st.sampled_from((4, 6, 8)))
-        return a_pool(name, accelerator, nodes=draw(st.integers(1, 3)), devices_per_node=size, **parts)
-    if kind == "rented":
-        believed = draw(st.integers(1, limit))
-        return a_rented_pool(name, accelerator, limit_accelerators=limit, believed=believed, **parts)
-    if kind == "slices":
-        return a_slice_pool(name, "tpu", slices={"2x2": draw(st.integers(1, 2)), "2x4": 1}, **parts)
-    return a_rented_pool(name, "tpu", limit_accelerators=limit, nodes=0, market=Market.SPOT, **parts)
-
-
-@st.composite
-def snapshots(draw: st.DrawFn, *, jobs_max: int = 5) -> Snapshot:
-    fleet = [draw(pools(number)) for number in range(draw(st.integers(0, 3)))]
-    waiting = [
-        waiting_replica
-        for number in range(draw(st.integers(0, jobs_max)))
-        for waiting_replica in draw(replicas(draw(jobs(number))))
-    ]
-    runs = [run for number, pool in enumerate(fleet) for run in draw(running(number, pool))]
-    prices = tuple(
-        (pool.id, draw(st.sampled_from((0, DOLLAR)))) for pool in sorted(fleet, key=lambda p: p.id)
-    )
+def a_world(draw: Draw, *, replicas_max: int) -> Snapshot:
+    fleet = [some_pool(draw, number) for number in range(draw.between(1, 3))]
+    waiting: list[WaitingReplica] = []
+    while len(waiting) < replicas_max and not draw.is_one_in(8):
+        job = some_job(draw, len(waiting))
+        not_before_ms = NOW_MS + 1 if draw.is_one_in(12) else 0
+        replicas = range(min(draw.between(1, 2), replicas_max - len(waiting)))
+        waiting.extend(a_waiting_replica(job, index, not_before_ms=not_before_ms) for index in replicas)
+    runs = [run for number, pool in enumerate(fleet) for run in some_runs(draw, number, pool)]
+    prices = tuple((pool.id, draw.of((0, 0, DOLLAR))) for pool in sorted(fleet, key=lambda pool: pool.id))
     return a_snapshot(pools=fleet, waiting=waiting, runs=runs, guidance=Guidance(shadow_prices=prices))
 
 
-@st.composite
-def replicas(draw: st.DrawFn, job: Job) -> list[WaitingReplica]:
-    not_before_ms = draw(st.sampled_from((0, 0, 0, NOW_MS + 1)))
-    return [
-        a_waiting_replica(job, index, not_before_ms=not_before_ms) for index in range(draw(st.integers(1, 2)))
-    ]
+def some_job(draw: Draw, number: int) -> Job:
+    gangs = sorted({draw.of(GANGS) for _ in range(draw.between(1, 3))})
+    return a_job(
+        f"job-{number}",
+        *(an_alternative(gang, speed_permille=draw.of(SPEEDS)) for gang in gangs),
+        priority_class=draw.of(("frontier", "standard", "standard", "standard", "batch")),
+        duration_ms=draw.of((None, HOUR_MS)),
+    )
 
 
-@st.composite
-def running(draw: st.DrawFn, number: int, pool: Pool) -> list[Run]:
+def some_pool(draw: Draw, number: int) -> Pool:
+    kind = draw.of(("nodes", "nodes", "nodes", "rented", "rented", "slices", "made"))
+    name, accelerator = f"{kind}-{number}", draw.of(("h100", "h100", "a100"))
+    limit = draw.between(2, 24)
+    parts = {
+        "price_usd_micros_per_accelerator_hour": draw.of(PRICES),
+        "ready": not draw.is_one_in(12),
+        "cordoned": draw.is_one_in(12),
+        "unavailable_nodes": (0,) if draw.is_one_in(6) else (),
+    }
+    if kind == "nodes":
+        nodes, size = draw.between(1, 3), draw.of((4, 6, 8, 8))
+        return a_pool(name, accelerator, nodes=nodes, devices_per_node=size, **parts)
+    if kind == "rented":
+        believed = draw.between(1, limit)
+        return a_rented_pool(name, accelerator, limit_accelerators=limit, believed=believed, **parts)
+    if kind == "slices":
+        return a_slice_pool(name, "tpu", slices={"2x2": draw.between(1, 2), "2x4": 1}, **parts)
+    return a_rented_pool(name, "tpu", limit_accelerators=limit, nodes=0, market=Market.SPOT, **parts)
+
+
+def some_runs(draw: Draw, number: int, pool: Pool) -> list[Run]:
     """Nothing, or one small run on the pool."""
-    if not pool.spec.node_groups or draw(st.booleans()):
+    if not pool.spec.node_groups or not draw.is_one_in(3):
         return []
-    job = a_job(f"busy-{number}", f"{pool.spec.accelerator}:{draw(st.sampled_from((1, 2, 4)))}")
-    return [a_run(job, pool, state=draw(st.sampled_from((RunState.RUNNING, RunState.STARTING))))]
+    job = a_job(f"busy-{number}", f"{pool.spec.accelerator}:{draw.of((1, 2, 4))}")
+    return [a_run(job, pool, state=draw.of((RunState.RUNNING, RunState.STARTING)))]
 
 
 def best_value(snapshot: Snapshot) -> int:

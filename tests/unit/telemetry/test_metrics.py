@@ -125,18 +125,28 @@ def test_a_plan_is_shown_in_dollars_with_its_gaps(metrics: Metrics) -> None:
     assert value(metrics, "plan_floor_usd_per_hour") == 5
     assert value(metrics, "plan_gap_ratio") == pytest.approx(0.2)
     assert value(metrics, "plan_class_gap_ratio", priority_class="standard") == pytest.approx(0.4)
-    assert value(metrics, "plan_class_gap_ratio", priority_class="batch") == 0
+    assert isnan(value(metrics, "plan_class_gap_ratio", priority_class="batch") or 0)
     assert value(metrics, "plan_columns") == 40
     assert value(metrics, "plans_total", method="improved", status="feasible") == 1
 
 
-def test_a_floor_has_no_bound_and_keeps_the_last_gaps(metrics: Metrics) -> None:
+def test_a_floor_has_a_value_and_no_bound(metrics: Metrics) -> None:
     metrics.plan.record_plan(a_plan())
 
     metrics.plan.record_plan(a_plan(method=PlanMethod.FLOOR, bound=None))
 
+    assert value(metrics, "plan_objective_usd_per_hour") == 8
     assert isnan(value(metrics, "plan_bound_usd_per_hour") or 0)
-    assert value(metrics, "plan_gap_ratio") == pytest.approx(0.2)
+    assert isnan(value(metrics, "plan_gap_ratio") or 0)
+
+
+def test_a_plan_with_nothing_to_gain_leaves_the_last_figures(metrics: Metrics) -> None:
+    metrics.plan.record_plan(a_plan())
+
+    metrics.plan.record_plan(a_plan(bound=0))
+
+    assert value(metrics, "plan_bound_usd_per_hour") == 10
+    assert value(metrics, "plans_total", method="improved", status="feasible") == 2
 
 
 def test_who_does_not_lead_shows_no_plan(metrics: Metrics) -> None:

@@ -13,8 +13,8 @@ from placewright.cli import exits
 from placewright.cli.output import Output, print_event, print_many, print_one
 
 if TYPE_CHECKING:
+    from placewright.cli.job_file import Document
     from placewright.client import Client, JobHandle
-    from placewright.errors import PlacewrightError
     from placewright.job import Job
     from placewright.views import JobEvent, JobView
 
@@ -66,7 +66,7 @@ def everything(
 def jobs(
     context: typer.Context,
     queue: QueueOption = [],  # noqa: B006  (typer copies it)
-    phase: PhaseOption = [],  # noqa: B006  (the same)
+    phase: PhaseOption = [],  # noqa: B006  (typer copies it)
     name: Annotated[str, typer.Option("--name", help="Only jobs of this name.")] = "",
     output: OutputOption = Output.TABLE,
     address: AddressOption = None,
@@ -129,7 +129,7 @@ def watch(
     context: typer.Context,
     job_id: Annotated[str, typer.Argument(metavar="[ID]", help="One job, until it has finished.")] = "",
     queue: QueueOption = [],  # noqa: B006  (typer copies it)
-    phase: PhaseOption = [],  # noqa: B006  (the same)
+    phase: PhaseOption = [],  # noqa: B006  (typer copies it)
     output: OutputOption = Output.TABLE,
     address: AddressOption = None,
 ) -> None:
@@ -166,13 +166,13 @@ def submit(
     retries: Annotated[int, typer.Option("--user-error-retries", help="Tries after its own faults.")] = 0,
     locations: Annotated[
         list[str], typer.Option("--location", help="Only here, such as 'gcp/us-east5/*'; repeatable.")
-    ] = [],  # noqa: B006  (the same)
-    job_pools: Annotated[list[str], typer.Option("--pool", help="Only this pool; repeatable.")] = [],  # noqa: B006
+    ] = [],  # noqa: B006  (typer copies it)
+    job_pools: Annotated[list[str], typer.Option("--pool", help="Only this pool; repeatable.")] = [],  # noqa: B006  (typer copies it)
     markets: Annotated[
         list[str], typer.Option("--market", help="Only reserved, on_demand or spot; repeatable.")
-    ] = [],  # noqa: B006  (the same)
-    residency: Annotated[list[str], typer.Option("--residency", help="Such as eu; repeatable.")] = [],  # noqa: B006
-    env: Annotated[list[str], typer.Option("--env", help="NAME=VALUE; repeatable.")] = [],  # noqa: B006
+    ] = [],  # noqa: B006  (typer copies it)
+    residency: Annotated[list[str], typer.Option("--residency", help="Such as eu; repeatable.")] = [],  # noqa: B006  (typer copies it)
+    env: Annotated[list[str], typer.Option("--env", help="NAME=VALUE; repeatable.")] = [],  # noqa: B006  (typer copies it)
     wait: Annotated[bool, typer.Option("--wait", help="Wait; exit code 1 if it does not succeed.")] = False,
     until: Annotated[str, typer.Option("--until", help="placed, running or finished.")] = "finished",
     timeout: Annotated[str, typer.Option("--timeout", help="Wait at most so long, such as 10m.")] = "",
@@ -202,7 +202,7 @@ def submit(
     given = {key: value for key, value in flags.items() if value}
     with exits.connected(address or context.obj) as client:
         wanted = _jobs_of(file, given)
-        handles = _submit_all(client, wanted, request_id)
+        handles = _submit_all(client, wanted, flags=given, request_id=request_id)
         if wait:
             seen = [_wait(handle, until, timeout) for handle in handles]
         else:
@@ -253,14 +253,15 @@ def _environment(pairs: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _jobs_of(file: str | None, flags: dict[str, object]) -> list[Job]:
+def _jobs_of(file: str | None, flags: dict[str, object]) -> list[tuple[Document, Job]]:
+    """The jobs of the file, or the one of the flags, each with where it stands."""
     from placewright.cli.job_file import Document, job_of, read_documents
 
     if file is None:
         documents = [Document("flags", {})]
     else:
         documents = read_documents(_text_of(file), "stdin" if file == "-" else file)
-    return [job_of(document, flags) for document in documents]
+    return [(document, job_of(document, flags)) for document in documents]
 
 
 def _text_of(file: str) -> str:
@@ -272,35 +273,44 @@ def _text_of(file: str) -> str:
         exits.refuse(f"cannot read {file}: {error}")
 
 
-def _submit_all(client: Client, wanted: list[Job], request_id: str) -> list[JobHandle]:
+def _submit_all(
+    client: Client, wanted: list[tuple[Document, Job]], *, flags: dict[str, object], request_id: str
+) -> list[JobHandle]:
     """The accepted ones; each refused one is told. Several jobs take numbered request ids."""
-    from placewright.errors import PlacewrightError
+    from placewright.cli.job_file import located
+    from placewright.errors import InvalidRequest, PlacewrightError
 
     if len(wanted) == 1:
-        return [client.submit(wanted[0], request_id=request_id or None)]
+        try:
+            return [client.submit(wanted[0][1], request_id=request_id or None)]
+        except InvalidRequest as error:
+            raise located(error, wanted[0][0], flags) from None
     ids = [f"{request_id}-{number}" for number in range(len(wanted))] if request_id else None
-    accepted = []
-    for job, result in zip(wanted, client.submit_many(wanted, request_ids=ids)):  # noqa: B905  (as many results)
+    results = client.submit_many([job for _, job in wanted], request_ids=ids)
+    for (document, job), result in zip(wanted, results):  # noqa: B905  (as many results)
         if isinstance(result, PlacewrightError):
-            _tell_refused(job, result)
-        else:
-            accepted.append(result)
-    return accepted
-
-
-def _tell_refused(job: Job, error: PlacewrightError) -> None:
-    exits.tell(f"{job.name} was refused:")
-    exits.tell_error(error)
+            exits.tell(f"{job.name} was refused:")
+            if isinstance(result, InvalidRequest):
+                exits.tell_error(located(result, document, flags))
+            else:
+                exits.tell_error(result)
+    return [result for result in results if not isinstance(result, PlacewrightError)]
 
 
 def _wait(handle: JobHandle, until: str, timeout: str) -> JobView:
     """Wait for a job and show on stderr how it goes."""
     from placewright.cli.tables import progress_line
 
-    exits.tell(progress_line(handle.job))
-    job = handle.wait(until, timeout=timeout or None)
-    exits.tell(progress_line(job))
-    return job
+    told = ""
+
+    def tell_change(job: JobView) -> None:
+        nonlocal told
+        line = progress_line(job)
+        if line != told:
+            exits.tell(line)
+        told = line
+
+    return handle.wait(until, timeout=timeout or None, on_change=tell_change)
 
 
 def _show_submitted(seen: list[JobView], output: Output) -> None:

@@ -41,7 +41,7 @@ def job_row(job: JobView, now: datetime) -> tuple[str, ...]:
         job.spec.queue,
         job.spec.priority_class or "-",
         str(job.phase),
-        f"{job.counts.running}/{job.desired_replicas}",
+        replicas_text(job),
         where(job),
         usd(money) if money else "-",
         why(job),
@@ -52,10 +52,37 @@ def job_row(job: JobView, now: datetime) -> tuple[str, ...]:
 def progress_line(job: JobView) -> str:
     """A job in one line, for progress and watches."""
     reason = why(job)
-    parts = [str(job.phase), f"{job.counts.running}/{job.desired_replicas} running"]
+    if job.is_finished:
+        return f"{job.job_id} {job.name}: {', '.join([str(job.phase), *endings(job)])}"
+    parts = [str(job.phase), run_states(job) or f"{replicas_text(job)} running"]
     parts += [f"on {where(job)}"] if job.live_placements else []
     parts += [f"waits: {reason}"] if reason != "-" else []
     return f"{job.job_id} {job.name}: {', '.join(parts)}"
+
+
+def replicas_text(job: JobView) -> str:
+    """How many replicas run, of how many; of a finished job, how many are done."""
+    shown = job.counts.done if job.is_finished else job.counts.running
+    return f"{shown}/{job.desired_replicas}"
+
+
+def run_states(job: JobView) -> str:
+    """How many of its live runs are in each state, as far as its replicas are shown."""
+    runs = (replica.run for replica in job.replicas)
+    states = Counter(str(run.state) for run in runs if run is not None and run.is_live)
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+
+
+def endings(job: JobView) -> list[str]:
+    """Why the last runs of its replicas ended, where that was not by success."""
+    runs = [replica.run for replica in job.replicas if replica.run is not None]
+    return sorted({ending(run) for run in runs if run.end_reason not in (None, "succeeded", "cancelled")})
+
+
+def ending(run: Run) -> str:
+    """Why a run ended, with its exit code and what the launcher said."""
+    code = "" if run.exit_code is None else f" with exit code {run.exit_code}"
+    return f"{run.end_reason}{code}{f' ({run.message})' if run.message else ''}"
 
 
 def where(job: JobView) -> str:
@@ -160,10 +187,9 @@ def _replica_lines(replica: Replica) -> Iterator[str]:
 
 
 def _run_lines(run: Run) -> Iterator[str]:
-    state = str(run.state) if run.end_reason is None else f"{run.state}: {run.end_reason}"
+    state = str(run.state) if run.end_reason is None else f"{run.state}: {ending(run)}"
     state += "" if run.stop_reason is None or run.end_reason is not None else f" ({run.stop_reason})"
-    state += "" if run.exit_code is None else f", exit code {run.exit_code}"
-    yield f"  run {run.run_number}: {state}{f' ({run.message})' if run.message else ''}"
+    yield f"  run {run.run_number}: {state}"
     if run.placement is None:
         return
     yield f"    {run.placement}"
@@ -172,4 +198,5 @@ def _run_lines(run: Run) -> Iterator[str]:
     if nodes:
         shown = ", ".join(nodes[:16]) + (", ..." if len(nodes) > 16 else "")
         kind = "slice" if placement.slice_topology else "nodes"
-        yield f"    {placement.tasks} tasks x {placement.devices_per_task} accelerators, {kind} {shown}"
+        tasks = "1 task" if placement.tasks == 1 else f"{placement.tasks} tasks"
+        yield f"    {tasks} x {placement.devices_per_task} accelerators, {kind} {shown}"

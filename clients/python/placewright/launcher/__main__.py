@@ -4,17 +4,25 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import sys
 from pathlib import Path
 
-from placewright.launcher.calls import Access, Tls
+from placewright.errors import InvalidRequest
+from placewright.launcher.calls import Access
 from placewright.launcher.local import LocalBackend, LocalOptions
 from placewright.launcher.log import log
 from placewright.launcher.notes import StateDirectoryInUse
 from placewright.launcher.runtime import LauncherRuntime
 from placewright.launcher.waiting import TimeIsUp, in_time
+from placewright.settings import (
+    ADDRESS_DEFAULT,
+    OUTAGE_S_MAX_DEFAULT,
+    TIMEOUT_S_DEFAULT,
+    Settings,
+    Tls,
+    resolve,
+)
 
 DESCRIPTION = """\
 Starts and stops the runs of the pools whose spec names this launcher.
@@ -27,7 +35,7 @@ PLACEWRIGHT_POOL_ID and PLACEWRIGHT_ACCELERATOR."""
 
 EPILOG = """\
 example:
-  placewright-launcher --address localhost:50051 --launcher-id laptop --state-dir ~/.placewright/laptop
+  placewright-launcher --launcher-id laptop --state-dir ~/.placewright/laptop
 
 On SIGTERM or SIGINT the launcher ends and the tasks go on; the next launcher with the same
 state directory adopts them. Under systemd this needs KillMode=process. Tasks of a pool with
@@ -43,15 +51,20 @@ def main(arguments: list[str] | None = None) -> None:
     )
     try:
         asyncio.run(_serve(options))
-    except StateDirectoryInUse as error:
+    except (StateDirectoryInUse, InvalidRequest, OSError) as error:
         sys.exit(f"placewright-launcher: {error}")
 
 
 async def _serve(options: argparse.Namespace) -> None:
+    settings = _settings(options)
     state_dir = options.state_dir.expanduser().absolute()
     backend = LocalBackend(state_dir, options=_local_options(options))
     runtime = LauncherRuntime(
-        options.address, options.launcher_id, backend=backend, state_dir=state_dir, access=_access(options)
+        settings.address,
+        options.launcher_id,
+        backend=backend,
+        state_dir=state_dir,
+        access=_access(options, settings),
     )
     is_told_to_end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,13 +97,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    address = os.environ.get("PLACEWRIGHT_ADDRESS")
     parser.add_argument(
         "--address",
-        default=address,
-        required=address is None,
         metavar="HOST:PORT",
-        help="where the scheduler answers (default: $PLACEWRIGHT_ADDRESS)",
+        help=f"where the service answers (default: $PLACEWRIGHT_ADDRESS or {ADDRESS_DEFAULT})",
     )
     parser.add_argument(
         "--launcher-id",
@@ -122,17 +132,16 @@ def _add_access(group: "argparse._ArgumentGroup") -> None:
         "--token-file",
         type=Path,
         metavar="FILE",
-        help="bearer token; read again for each call, so that it may be replaced",
+        help="bearer token; read again for each call, so that it may be replaced (else: $PLACEWRIGHT_TOKEN)",
     )
     group.add_argument(
-        "--tls-ca",
-        type=Path,
-        metavar="FILE",
-        help="PEM certificates that the scheduler's must lead to; turns TLS on",
+        "--tls",
+        action=argparse.BooleanOptionalAction,
+        help="whether to speak TLS (default: $PLACEWRIGHT_TLS, or when a certificate is given)",
     )
-    group.add_argument("--tls", action="store_true", help="TLS with the system's certificates")
-    group.add_argument("--tls-cert", type=Path, metavar="FILE", help="the launcher's certificate chain, PEM")
-    group.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key, PEM")
+    group.add_argument("--ca-file", metavar="FILE", help="PEM: who may sign the service's certificate")
+    group.add_argument("--certificate-file", metavar="FILE", help="PEM: the launcher's own, for mutual TLS")
+    group.add_argument("--key-file", metavar="FILE", help="PEM: its private key")
 
 
 def _add_local(group: "argparse._ArgumentGroup") -> None:
@@ -171,20 +180,30 @@ def _add_local(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def _access(options: argparse.Namespace) -> Access:
+def _access(options: argparse.Namespace, settings: Settings) -> Access:
     token_file: Path | None = options.token_file
-    tls = None
-    if options.tls or options.tls_ca or options.tls_cert:
-        tls = Tls(
-            root_certificates=_content(options.tls_ca),
-            private_key=_content(options.tls_key),
-            certificate=_content(options.tls_cert),
-        )
-    return Access(token=None if token_file is None else lambda: token_file.read_text().strip(), tls=tls)
+    if token_file is not None:
+        return Access(token=lambda: _token_of(token_file), tls=settings.tls)
+    return Access(token=(lambda: settings.token) if settings.token else None, tls=settings.tls)
 
 
-def _content(path: Path | None) -> bytes | None:
-    return None if path is None else path.read_bytes()
+def _settings(options: argparse.Namespace) -> Settings:
+    """Address, token and TLS from the options, the variables of all clients, and defaults."""
+    certificates = Tls(
+        ca_file=options.ca_file, certificate_file=options.certificate_file, key_file=options.key_file
+    )
+    has_certificates = certificates != Tls()
+    return resolve(
+        options.address,
+        token=None if options.token_file is None else _token_of(options.token_file),
+        tls=certificates if has_certificates and options.tls is not False else options.tls,
+        timeout_s=TIMEOUT_S_DEFAULT,
+        outage_s_max=OUTAGE_S_MAX_DEFAULT,
+    )
+
+
+def _token_of(file: Path) -> str:
+    return file.read_text().strip()
 
 
 def _local_options(options: argparse.Namespace) -> LocalOptions:

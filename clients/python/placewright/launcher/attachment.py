@@ -132,8 +132,11 @@ class Attachment:
         if not message.HasField("session_opened"):
             raise StreamEnded(f"expected session_opened first, got {message.WhichOneof('message')}")
         opened = message.session_opened
+        duration_ns = opened.lease_duration.ToNanoseconds()
+        if duration_ns <= 0:
+            raise StreamEnded(f"lease_duration must be positive, got {duration_ns} ns")
         session = Session(opened.session)
-        self._lease.renew(sent_at_ns=sent_at_ns, duration_ns=opened.lease_duration.ToNanoseconds())
+        self._lease.renew(sent_at_ns=sent_at_ns, duration_ns=duration_ns)
         self._slot.put(session)
         log.info("session_opened session=%d history=%s", opened.session, opened.history)
         return session

@@ -7,21 +7,13 @@ from dataclasses import dataclass
 import grpc
 import grpc.aio
 
+from placewright.settings import Tls, read_certificates
 from placewright.v1 import launcher_service_pb2 as pb
 from placewright.v1.launcher_service_pb2_grpc import LauncherServiceStub
 
 AttachCall = grpc.aio.StreamStreamCall[pb.AttachRequest, pb.AttachResponse]
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 CLOSING_S = 30.0  # longer than any deadline
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """How the service proves who it is, and, with a certificate, the launcher; PEM."""
-
-    root_certificates: bytes | None = None
-    private_key: bytes | None = None
-    certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +100,6 @@ def _channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
     ]
     if tls is None:
         return grpc.aio.insecure_channel(address, options=options)
-    credentials = grpc.ssl_channel_credentials(
-        root_certificates=tls.root_certificates,
-        private_key=tls.private_key,
-        certificate_chain=tls.certificate,
-    )
+    authorities, key, certificate = read_certificates(tls)
+    credentials = grpc.ssl_channel_credentials(authorities, key, certificate)
     return grpc.aio.secure_channel(address, credentials, options=options)

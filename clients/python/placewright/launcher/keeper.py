@@ -121,6 +121,8 @@ class Keeper:
     async def _take_offer(self, session: Session, desired: DesiredRun) -> None:
         pool = self.pools.get(_pool_id(desired))
         if pool is None or self._is_draining:
+            reason = "pool_is_not_served" if pool is None else "launcher_is_ending"
+            log.warning("offer_not_taken run_id=%s reason=%s", desired.run_id, reason)
             return
         if pool.self_fencing and not self._backend.is_self_fencing:
             log.error("offer_not_taken run_id=%s reason=backend_is_not_self_fencing", desired.run_id)
@@ -185,7 +187,7 @@ class Keeper:
         if end is not None:
             await self.end(held, end)
             return
-        if held.is_to_stop:
+        if held.is_to_stop or self._is_draining:
             await self._stop(held)
         await self.look_at(held.run_id)
 

@@ -12,6 +12,7 @@ Files: `local/<run id>/` belongs to the supervisor and goes when the service has
 import asyncio
 import contextlib
 import json
+import marshal
 import os
 import shutil
 import signal
@@ -137,7 +138,7 @@ class LocalBackend:
             "spawned_at_ns": supervisor.now_ns(),
         }
         write_atomically(directory / "devices", json.dumps(allocation).encode())
-        spec = json.dumps(self._spec(run, devices)).encode()
+        spec = marshal.dumps(self._spec(run, devices))
         receiver, sender = os.pipe()
         try:
             self._spawned[run.run_id] = self._spawn_supervisor(
@@ -230,8 +231,9 @@ class LocalBackend:
         process = self._supervisor(directory)
         is_alive = process is not None and process.is_alive
         is_running = (directory / "running").exists()
-        if (directory / "exit").exists():  # looked at after the process: it is written before that ends
-            return _observation_of_exit(json.loads((directory / "exit").read_text()))
+        cause = supervisor.exit_record(str(directory / "exit"))
+        if cause is not None:  # read after looking at the process, which writes it before it ends
+            return _observation_of_exit(*cause)
         if is_alive or (process is None and (is_spawned or _is_just_spawned(directory))):
             return RUNNING if is_running else STARTING
         if process is None and supervisor.link_identity(str(directory), VOID):
@@ -282,15 +284,13 @@ def _own_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PLACEWRIGHT_")}
 
 
-def _observation_of_exit(record: dict[str, object]) -> Observation:
-    message = str(record.get("message", ""))
-    match record["outcome"]:
+def _observation_of_exit(outcome: str, detail: str, message: str) -> Observation:
+    match outcome:
         case "succeeded":
             return ended(EndReason.END_REASON_SUCCEEDED)
         case "failed":
-            exit_code = int(str(record["exit_code"]))
-            return ended(EndReason.END_REASON_USER_ERROR, exit_code=exit_code, message=message)
+            return ended(EndReason.END_REASON_USER_ERROR, exit_code=int(detail), message=message)
         case "stopped":
-            return ended(end_reason_named(str(record["reason"])), message="stopped as told")
+            return ended(end_reason_named(detail), message=message)
         case _:
             return ended(EndReason.END_REASON_INFRASTRUCTURE, message=message)

@@ -112,6 +112,7 @@ class Notes:
     def remove(self, run_id: str) -> None:
         """Forget the run at once, also if the process dies in the middle."""
         removed = self._runs_dir / f"{REMOVED_PREFIX}{run_id}"
+        shutil.rmtree(removed, ignore_errors=True)
         try:
             os.rename(self._directory(run_id), removed)
         except FileNotFoundError:

@@ -45,5 +45,7 @@ async def _renew(session: Session, lease: Lease, *, calls: LauncherCalls, timeou
         elif error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             session.is_over.set()
         return False
-    lease.renew(sent_at_ns=sent_at_ns, duration_ns=response.lease_duration.ToNanoseconds())
-    return True
+    duration_ns = response.lease_duration.ToNanoseconds()
+    if duration_ns > 0:
+        lease.renew(sent_at_ns=sent_at_ns, duration_ns=duration_ns)
+    return duration_ns > 0

@@ -2,7 +2,7 @@
 
 Write a launcher of your own in a few lines: implement `placewright.launcher.backend.Backend` and run
 
-    runtime = LauncherRuntime("scheduler:50051", "my-launcher", backend=MyBackend(), state_dir=Path("state"))
+    runtime = LauncherRuntime("localhost:7461", "my-launcher", backend=MyBackend(), state_dir=Path("state"))
     await runtime.run()
 """
 

@@ -3,7 +3,7 @@
 One small process per run, which outlives the launcher. It is run by path
 (`python -I -S supervisor.py DIRECTORY`), so it imports only the standard library, and little of that: many
 runs start at once. What to start comes on standard input and never touches the disk, because it may hold
-secrets.
+secrets; it is marshalled, by a launcher of the same Python.
 
 Files of the directory:
 
@@ -11,7 +11,7 @@ Files of the directory:
                  to be sure that no supervisor comes any more ("void"); only who linked it starts tasks
     running      there when every task runs
     stop         "<reason> <kill time>", written by the launcher; the newest counts
-    exit         JSON: how the run ended; written when surely nothing of it is left
+    exit         how the run ended (`exit_record`); written when surely nothing of it is left
 
 Linux only: it needs /proc, PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG.
 """
@@ -19,7 +19,7 @@ Linux only: it needs /proc, PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG.
 from __future__ import annotations
 
 import ctypes
-import json
+import marshal
 import os
 import signal
 import sys
@@ -28,6 +28,8 @@ import time
 TYPE_CHECKING = False  # `typing` takes long to import
 if TYPE_CHECKING:
     from typing import Any
+
+    Cause = tuple[str, str, str]  # succeeded, failed, stopped or interrupted; exit code or reason; message
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -84,7 +86,7 @@ class Supervisor:
         self.directory = directory
         self.spec = spec
         self.tasks: dict[int, int] = {}
-        self.cause: dict[str, object] = {}
+        self.cause: Cause | None = None
         self.kill_at_ns = 0
         self.was_told_to_end = False
         self.lease = (0, 0, 0)
@@ -99,7 +101,7 @@ class Supervisor:
             self.kill_when_due()
             self.wait()
         self.bury()
-        self.write_exit(self.cause or {"outcome": "succeeded"})
+        self.write_exit(self.cause or ("succeeded", "", ""))
 
     # --- start ---
 
@@ -116,7 +118,7 @@ class Supervisor:
         with os.fdopen(failures, "rb") as file:
             failed = file.read()  # ends when every task has become its command or failed to
         if failed:
-            self.end(json.loads(failed.splitlines()[0]), kill_at_ns=now_ns())
+            self.end(marshal.loads(failed), kill_at_ns=now_ns())  # the first of them
         else:
             with open(f"{self.directory}/running", "wb"):
                 pass
@@ -126,11 +128,11 @@ class Supervisor:
         """Replace this process, a fork, by the task's command. Does not return."""
         try:
             self.prepare_task(task, supervisor=supervisor)
-            cause = self.execute({**self.spec["env"], **task["env"]}, index=index)
-            os.write(failures, json.dumps(cause).encode() + b"\n")
+            cause = self.execute({**self.spec["env"], **task["env"]})
+            os.write(failures, marshal.dumps(cause))
         except BaseException as error:
             cause = interruption(f"task {index} could not be prepared: {error!r}")
-            os.write(failures, json.dumps(cause).encode() + b"\n")
+            os.write(failures, marshal.dumps(cause))
         finally:
             os._exit(COMMAND_NOT_FOUND)
 
@@ -148,16 +150,16 @@ class Supervisor:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
-    def execute(self, env: dict[str, str], *, index: int) -> dict[str, object]:
+    def execute(self, env: dict[str, str]) -> Cause:
         """Become the command; returns only why it cannot."""
         command = self.spec["command"]
         name = repr(command[0][:200])
         try:
             os.execvpe(command[0], command, env)
         except (FileNotFoundError, NotADirectoryError):
-            return failure(index, COMMAND_NOT_FOUND, f"command not found: {name}")
+            return failure(COMMAND_NOT_FOUND, f"command not found: {name}")
         except (OSError, ValueError) as error:
-            return failure(index, COMMAND_NOT_EXECUTABLE, f"command cannot be executed: {name}: {error}")
+            return failure(COMMAND_NOT_EXECUTABLE, f"command cannot be executed: {name}: {error}")
 
     # --- watch ---
 
@@ -176,13 +178,13 @@ class Supervisor:
                 continue
             code = code if code > 0 else 128 - code
             grace_ns = int(self.spec["grace_s"] * NS_PER_S)
-            self.end(failure(index, code, f"task {index} exited with {code}"), kill_at_ns=now_ns() + grace_ns)
+            self.end(failure(code, f"task {index} exited with {code}"), kill_at_ns=now_ns() + grace_ns)
 
     def check_orders(self) -> None:
         """Obey the launcher's stop file, the lease and SIGTERM."""
         stop = read_words(f"{self.directory}/stop")
         if stop:
-            self.end({"outcome": "stopped", "reason": stop[0]}, kill_at_ns=int(stop[1]))
+            self.end(("stopped", stop[0], "stopped as told"), kill_at_ns=int(stop[1]))
         if self.was_told_to_end:
             kill_at_ns = now_ns() + int(self.spec["grace_s"] * NS_PER_S)
             self.end(interruption("the run's supervisor was told to end"), kill_at_ns=kill_at_ns)
@@ -198,7 +200,7 @@ class Supervisor:
             kill_at_ns = 0 if has_lapsed else (fence_at_ns + ends_at_ns) // 2
             self.end(interruption("stopped by its host: the launcher lease ran out"), kill_at_ns=kill_at_ns)
 
-    def end(self, cause: dict[str, object], *, kill_at_ns: int) -> None:
+    def end(self, cause: Cause, *, kill_at_ns: int) -> None:
         """Stop what runs, politely until `kill_at_ns`; the first cause and the earliest time count."""
         if not self.cause:
             self.cause = cause
@@ -239,11 +241,11 @@ class Supervisor:
                 return
             signal.sigtimedwait((signal.SIGCHLD,), 0.05)
 
-    def write_exit(self, record: dict[str, object]) -> None:
+    def write_exit(self, cause: Cause) -> None:
         """Put the end on the disk and tell the launcher."""
         temporary = f"{self.directory}/.exit.new"
-        with open(temporary, "w") as file:
-            json.dump(record, file)
+        with open(temporary, "w", encoding="utf-8", errors="replace") as file:
+            file.write("\n".join(cause))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, f"{self.directory}/exit")
@@ -266,13 +268,24 @@ class Supervisor:
             os.close(descriptor)
 
 
-def interruption(message: str) -> dict[str, object]:
+def interruption(message: str) -> Cause:
     """A cause that is nobody's fault."""
-    return {"outcome": "interrupted", "message": message}
+    return ("interrupted", "", message)
 
 
-def failure(index: int, exit_code: int, message: str) -> dict[str, object]:
-    return {"outcome": "failed", "task": index, "exit_code": exit_code, "message": message}
+def failure(exit_code: int, message: str) -> Cause:
+    """A cause that is the user's."""
+    return ("failed", str(exit_code), message)
+
+
+def exit_record(path: str) -> Cause | None:
+    """How a run ended; None while it has not."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            outcome, detail, message = file.read().split("\n", 2)
+    except FileNotFoundError:
+        return None
+    return outcome, detail, message
 
 
 def read_words(path: str) -> list[str]:
@@ -311,8 +324,8 @@ def main(directory: str) -> None:
     with open(0, "rb", closefd=False) as file:
         content = file.read()
     try:
-        spec = json.loads(content)
-    except ValueError:
+        spec = marshal.loads(content)
+    except (EOFError, ValueError, TypeError):
         return  # the launcher died while it wrote
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if link_identity(directory, f"{os.getpid()} {start_time(os.getpid())}"):

@@ -25,14 +25,15 @@ class Tuning:
     """Times of the runtime; the defaults suit real launchers.
 
     Attributes:
-        stream_silence_s_max: a stream without a message for this long is taken for dead.
+        stream_silence_s_max: a stream without a message for this long is taken for dead; the service
+            sends a heartbeat every 10 s.
         at_step: called when a run has come that far; a test may end the process there.
     """
 
     call_timeout_s: float = 10.0
     retry_s_min: float = 0.2
     retry_s_max: float = 10.0
-    stream_silence_s_max: float = 90.0
+    stream_silence_s_max: float = 45.0
     stop_timeout_s: float = 10.0
     claims_max: int = 32
     at_step: Callable[[Step, str], None] = pass_step

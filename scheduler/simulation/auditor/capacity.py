@@ -1,0 +1,70 @@
+"""Whether a pool really holds what was placed on it: plain sums, none of the planner's code."""
+
+from collections.abc import Iterator, Sequence
+
+from scheduler.model.job import Job
+from scheduler.model.pool import Pool
+from scheduler.model.run import Placement, Run
+
+
+def faults_of(run: Run, job: Job, pool: Pool, *, others: Sequence[Run]) -> Iterator[str]:
+    """What is wrong with a new run on a pool where `others` live."""
+    if pool.cordon is not None or pool.deleting or not pool.status.ready:
+        yield "the pool takes nothing new"
+    yield from _gang_faults(run.placement, job, pool)
+    yield from _constraint_faults(job, pool)
+    for share in run.placement.nodes:
+        if share.node in pool.status.unavailable_nodes:
+            yield f"node {share.node} is not available"
+    if pool.spec.slice_groups:
+        yield from _slice_faults(run, pool, others=others)
+    elif pool.spec.node_groups:
+        yield from _node_faults(run, pool, others=others)
+    limit = pool.spec.limit_accelerators
+    live = sum(other.placement.accelerators for other in (run, *others))
+    if limit is not None and live > limit:
+        yield f"{live} accelerators live, the limit is {limit}"
+
+
+def _gang_faults(placement: Placement, job: Job, pool: Pool) -> Iterator[str]:
+    way = job.spec.alternatives[placement.alternative_index]
+    asked = (way.accelerator, way.slice_topology, way.tasks, way.devices_per_task)
+    given = (placement.accelerator, placement.slice_topology, placement.tasks, placement.devices_per_task)
+    if asked != given or placement.accelerator != pool.spec.accelerator:
+        yield f"asked for {asked}, given {given} of {pool.spec.accelerator}"
+    if not pool.spec.is_sliced_on_demand:
+        tasks = sum(share.tasks for share in placement.nodes)
+        if tasks != way.tasks:
+            yield f"{tasks} of {way.tasks} tasks have a place"
+
+
+def _constraint_faults(job: Job, pool: Pool) -> Iterator[str]:
+    constraints = job.spec.constraints
+    if constraints.allowed_pools and pool.id not in constraints.allowed_pools:
+        yield "the job allows other pools only"
+    if pool.id in constraints.denied_pools:
+        yield "the job denies the pool"
+    if constraints.markets and pool.spec.market not in constraints.markets:
+        yield "the job allows other markets only"
+
+
+def _slice_faults(run: Run, pool: Pool, *, others: Sequence[Run]) -> Iterator[str]:
+    topologies = [group.topology for group in pool.spec.slice_groups for _ in range(group.slices)]
+    used = {share.node for other in others for share in other.placement.nodes}
+    for share in run.placement.nodes:
+        if share.node in used:
+            yield f"slice {share.node} is used by another run"
+        if share.node >= len(topologies) or topologies[share.node] != run.placement.slice_topology:
+            yield f"slice {share.node} is not a {run.placement.slice_topology}"
+
+
+def _node_faults(run: Run, pool: Pool, *, others: Sequence[Run]) -> Iterator[str]:
+    sizes = [group.devices_per_node for group in pool.spec.node_groups for _ in range(group.nodes)]
+    for share in run.placement.nodes:
+        used = sum(devices_on(other.placement, share.node) for other in (run, *others))
+        if share.node >= len(sizes) or used > sizes[share.node]:
+            yield f"{used} devices used on node {share.node} of {len(sizes)} nodes {sizes[:1]}"
+
+
+def devices_on(placement: Placement, node: int) -> int:
+    return sum(share.tasks * placement.devices_per_task for share in placement.nodes if share.node == node)

@@ -1,0 +1,294 @@
+"""What every commit must keep: moves, tokens, one live run, whole gangs, capacity, the fence, leases."""
+
+from collections.abc import Callable, Mapping
+
+from scheduler.model.ids import History, LauncherId, ReplicaId, Revision, RunId
+from scheduler.model.job import Job
+from scheduler.model.pool import Pool
+from scheduler.model.records import Entity, Key, Kind, Record, key_of
+from scheduler.model.replica import Replica
+from scheduler.model.run import EndReason, Run, RunState
+from scheduler.model.session import LauncherSession
+from scheduler.model.transaction import Commit, Committed, Fence, Outcome, StaleFence, Transaction
+from scheduler.simulation.auditor import capacity
+from scheduler.simulation.trace import Trace
+
+# Written out once more, so that a wrong row of the model's table is found.
+ALLOWED_MOVES: Mapping[RunState, str] = {
+    RunState.PLACED: "starting ended",
+    RunState.STARTING: "running stopping ended unreachable",
+    RunState.RUNNING: "stopping ended unreachable",
+    RunState.STOPPING: "ended unreachable",
+    RunState.UNREACHABLE: "starting running stopping ended",
+    RunState.ENDED: "",
+}
+
+Report = Callable[[str], object]
+
+
+class Leases:
+    """When each launcher lease may run out at the earliest."""
+
+    def __init__(self) -> None:
+        self.leader_since_ms = 0
+        self.store_back_since_ms = 0
+        self._renewed: dict[LauncherId, tuple[int, int, int]] = {}
+        self._renewed_at_ms: dict[LauncherId, int] = {}
+
+    def seen(self, session: LauncherSession, now_ms: int) -> None:
+        renewal = (session.number, session.renewal_number, session.lease_duration_ms)
+        if self._renewed.get(session.launcher_id) != renewal:
+            self._renewed[session.launcher_id] = renewal
+            self._renewed_at_ms[session.launcher_id] = now_ms
+
+    def earliest_end_ms(self, session: LauncherSession) -> int:
+        start = (self._renewed_at_ms[session.launcher_id], self.leader_since_ms, self.store_back_since_ms)
+        return max(start) + session.lease_duration_ms
+
+
+class RecordsAuditor:
+    """Its own copy of every record, from the commits alone."""
+
+    def __init__(self, violated: Report, elapsed_ms: Callable[[], int], trace: Trace) -> None:
+        self._violated, self._elapsed_ms, self._trace = violated, elapsed_ms, trace
+        self.records: dict[Key, Record] = {}
+        self.revision = Revision(0)
+        self.leases = Leases()
+        self.live: dict[ReplicaId, RunId] = {}
+        self.claimed: dict[RunId, None] = {}
+        self.force_ended: dict[RunId, None] = {}
+        self.alive_tasks: dict[RunId, Run] = {}
+        self._started: dict[RunId, None] = {}
+        self._fence: Fence | None = None
+        self._fences: dict[int, tuple[str, str]] = {}
+        self.counts: dict[str, int] = {}
+
+    # --- the leader ---
+
+    def led(self, holder: str, fence: Fence | None) -> None:
+        if fence is None:
+            return
+        known = self._fences.get(fence.number)
+        if known is None:
+            if fence.number <= max(self._fences, default=0):
+                self._violated(f"fence {fence} is new and not the highest")
+            self._fences[fence.number] = (fence.nonce, holder)
+            self._fence, self.leases.leader_since_ms = fence, self._elapsed_ms()
+            self.count("leaders")
+        elif known != (fence.nonce, holder) or fence != self._fence:
+            self._violated(f"fence {fence} of {known} was given to {holder}")
+
+    def released(self, fence: Fence) -> None:
+        if fence == self._fence:
+            self._fence = None
+
+    def transacted(self, transaction: Transaction, outcome: Outcome) -> None:
+        if transaction.fence is not None and transaction.fence != self._fence:
+            self.count("writes of deposed leaders")
+            if not isinstance(outcome, StaleFence):
+                self._violated(f"a write of deposed leader {transaction.fence} was not refused: {outcome}")
+        elif isinstance(outcome, StaleFence):
+            self._violated(f"a write of the leader {transaction.fence} was refused")
+        if transaction.fence is None and isinstance(outcome, Committed):
+            for put in transaction.puts:
+                if isinstance(put.entity, Run) and put.entity.end_reason is EndReason.LOST:
+                    self.force_ended[put.entity.id] = None
+
+    # --- commits ---
+
+    def committed(self, _history: History, commit: Commit) -> None:
+        if commit.revision != self.revision + 1:
+            self._violated(f"revision {commit.revision} follows {self.revision}")
+        self.revision = commit.revision
+        self._trace.add(f"commit {commit.revision} {said_of(commit)}")
+        before = {key: self.records.get(key) for key in (key_of(r.entity) for r in commit.records)}
+        for record in commit.records:
+            self.records[key_of(record.entity)] = record
+        for key in commit.removed:
+            self._removed(key)
+        for record in commit.records:
+            old = before[key_of(record.entity)]
+            self._check(record, None if old is None else old)
+        for record in commit.records:
+            if isinstance(record.entity, Replica):
+                self._check_live_run(record.entity)
+
+    def _removed(self, key: Key) -> None:
+        held = self.records.pop(key, None)
+        if key.kind is Kind.POOL and held is not None:
+            for run_id in self.live.values():
+                if self.run(run_id).pool_id == key.id:
+                    self._violated(f"pool {key.id} was removed under live run {run_id}")
+
+    def _check(self, record: Record, old: Record | None) -> None:
+        if old is not None and record.version <= old.version:
+            self._violated(f"version of {key_of(record.entity)} went from {old.version} to {record.version}")
+        before = None if old is None else old.entity
+        match record.entity:
+            case Run() as run:
+                assert before is None or isinstance(before, Run)
+                self._check_run(run, before)
+            case Replica() as replica:
+                assert before is None or isinstance(before, Replica)
+                self._check_replica(replica, before)
+            case Job() as job:
+                assert before is None or isinstance(before, Job)
+                self._check_job(job, before)
+            case LauncherSession() as session:
+                assert before is None or isinstance(before, LauncherSession)
+                self._check_session(session, before)
+            case _:
+                pass
+
+    def _check_run(self, run: Run, old: Run | None) -> None:
+        if old is None:
+            self._check_new_run(run)
+            return
+        if run.state is not old.state and run.state not in ALLOWED_MOVES[old.state].split():
+            self._violated(f"run {run.id} moved from {old.state} to {run.state}")
+        if run.state is old.state is RunState.ENDED:
+            self._violated(f"run {run.id} was written after its end")
+        if (run.run_token, run.placement, run.replica_id) != (old.run_token, old.placement, old.replica_id):
+            self._violated(f"run {run.id} changed its token, placement or replica")
+        if run.generation < old.generation:
+            self._violated(f"run {run.id}: generation fell from {old.generation} to {run.generation}")
+        if old.state is RunState.PLACED and run.state is RunState.STARTING:
+            self.claimed[run.id] = None
+        if run.state is RunState.ENDED and old.state is not RunState.ENDED:
+            self._check_ended(run, old)
+
+    def _check_new_run(self, run: Run) -> None:
+        self.count("runs")
+        if run.state is not RunState.PLACED:
+            self._violated(f"run {run.id} began as {run.state}")
+        if run.replica_id in self.live:
+            self._violated(f"{run.replica_id} got run {run.id} while {self.live[run.replica_id]} lives")
+        self.live[run.replica_id] = run.id
+        job, pool = self.job_of(run), self.records.get(Key(Kind.POOL, run.pool_id))
+        if pool is None or not isinstance(pool.entity, Pool):
+            self._violated(f"run {run.id} was placed on pool {run.pool_id}, which does not exist")
+            return
+        if job.cancel_requested_at_ms is not None or job.outcome is not None:
+            self._violated(f"run {run.id} was placed although its job ends")
+        others = [self.run(run_id) for run_id in self.live.values() if run_id != run.id]
+        for fault in capacity.faults_of(run, job, pool.entity, others=[r for r in others if r.pool_id == run.pool_id]):
+            self._violated(f"run {run.id} on {run.pool_id}: {fault}")
+
+    def _check_ended(self, run: Run, old: Run) -> None:
+        self.count(f"runs ended {run.end_reason}")
+        if self.live.get(run.replica_id) == run.id:
+            del self.live[run.replica_id]
+        if run.id in self.alive_tasks:
+            self._violated(f"run {run.id} was ended as {run.end_reason} while its tasks live")
+        if run.end_reason is EndReason.LOST and run.id not in self.force_ended:
+            pool = self.records.get(Key(Kind.POOL, run.pool_id))
+            if pool is None or not isinstance(pool.entity, Pool) or not pool.entity.spec.self_fencing:
+                self._violated(f"run {run.id} was lost on {run.pool_id}, which does not fence itself")
+            session = self.records[Key(Kind.SESSION, run.launcher_id)].entity
+            assert isinstance(session, LauncherSession)
+            if not session.is_expired or old.state is not RunState.UNREACHABLE:
+                self._violated(f"run {run.id} was lost while its launcher's session counts")
+
+    def _check_replica(self, replica: Replica, old: Replica | None) -> None:
+        if old is None:
+            if replica.run_number or replica.run_token:
+                self._violated(f"replica {replica.id} began with run {replica.run_number}")
+            return
+        if replica.run_number < old.run_number or replica.run_token < old.run_token:
+            self._violated(f"replica {replica.id}: run number or token fell")
+        if replica.run_number > old.run_number and replica.run_token <= old.run_token:
+            self._violated(f"replica {replica.id}: a new run without a higher token")
+        if old.outcome is not None and replica.outcome is not old.outcome:
+            self._violated(f"replica {replica.id} was done as {old.outcome} and is now {replica.outcome}")
+
+    def _check_live_run(self, replica: Replica) -> None:
+        if replica.live_run != self.live.get(replica.id):
+            self._violated(
+                f"replica {replica.id} says live run {replica.live_run}; it is {self.live.get(replica.id)}"
+            )
+
+    def _check_job(self, job: Job, old: Job | None) -> None:
+        if old is None:
+            self.count("jobs")
+            return
+        if old.outcome is not None and job.outcome is not old.outcome:
+            self._violated(f"job {job.id} was {old.outcome} and is now {job.outcome}")
+        if old.cancel_requested_at_ms is not None and job.cancel_requested_at_ms is None:
+            self._violated(f"job {job.id}: its cancel was forgotten")
+        if job.outcome is not None and any(self.run(r).job_id == job.id for r in self.live.values()):
+            self._violated(f"job {job.id} finished while a run of it lives")
+
+    def _check_session(self, session: LauncherSession, old: LauncherSession | None) -> None:
+        if old is not None and session.number < old.number:
+            self._violated(f"session of {session.launcher_id} fell from {old.number} to {session.number}")
+        if session.is_expired and old is not None and not old.is_expired:
+            self.count("leases expired")
+            earliest_ms = self.leases.earliest_end_ms(old)
+            if self._elapsed_ms() < earliest_ms:
+                self._violated(
+                    f"the lease of {session.launcher_id} expired at {self._elapsed_ms()} ms, "
+                    f"before {earliest_ms} ms"
+                )
+        self.leases.seen(session, self._elapsed_ms())
+
+    # --- tasks ---
+
+    def tasks_started(self, run: Run) -> None:
+        """At the instant at which the first task of a run lives."""
+        if run.id not in self.claimed:
+            self._violated(f"tasks of run {run.id} were started without a claim")
+        if run.id in self._started:
+            self._violated(f"tasks of run {run.id} were started twice")
+        self._started[run.id] = None
+        self.count("tasks started")
+        for other in self.alive_tasks.values():
+            if other.replica_id == run.replica_id:
+                self._violated(f"tasks of {other.id} and {run.id} live at once, both of {run.replica_id}")
+        if not self.run(run.id).is_live:
+            self._violated(f"tasks of run {run.id} were started after its end")
+        self.alive_tasks[run.id] = run
+
+    def tasks_ended(self, run_id: RunId) -> None:
+        self.alive_tasks.pop(run_id, None)
+
+    # --- help ---
+
+    def run(self, run_id: RunId) -> Run:
+        run = self.records[Key(Kind.RUN, run_id)].entity
+        assert isinstance(run, Run)
+        return run
+
+    def job_of(self, run: Run) -> Job:
+        job = self.records[Key(Kind.JOB, run.job_id)].entity
+        assert isinstance(job, Job)
+        return job
+
+    def entities(self, kind: Kind) -> list[Record]:
+        """Records of a kind, by id."""
+        return [self.records[key] for key in sorted(self.records, key=lambda k: k.id) if key.kind is kind]
+
+    def count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+
+def said_of(commit: Commit) -> str:
+    """A commit in a line."""
+    words = [_said_of(record.entity) for record in commit.records]
+    return ", ".join([*words, *(f"no {key.kind} {key.id}" for key in commit.removed)])
+
+
+def _said_of(entity: Entity) -> str:
+    match entity:
+        case Run():
+            return f"run {entity.id} {entity.state} {entity.end_reason or entity.pool_id}"
+        case Replica():
+            return f"replica {entity.id} {entity.state}"
+        case Job():
+            return f"job {entity.id} {entity.outcome or ('cancelling' if entity.is_cancelling else 'open')}"
+        case Pool():
+            return f"pool {entity.id} {'open' if entity.is_open else 'shut'}"
+        case LauncherSession():
+            expired = " expired" if entity.is_expired else ""
+            return f"session {entity.launcher_id} {entity.number}.{entity.renewal_number}{expired}"
+        case _:
+            return str(key_of(entity).kind)

@@ -1,0 +1,93 @@
+"""Chaos: crashes, stalls, outages, partitions, one after the other while the world is busy."""
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scheduler.simulation.simulation import Simulation
+
+STALL_MS_MAX = 40_000
+OUTAGE_MS_MAX = 120_000
+PARTITION_MS_MAX = 200_000
+LAG_MS_MAX = 9_000
+LAG_LASTS_MS_MAX = 60_000
+
+
+class Chaos:
+    """Breaks things and mends them again."""
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self._simulation = simulation
+        self._around, self._network = simulation.around, simulation.network
+        self._draw = Random(f"{simulation.around.world.seed}/chaos")
+
+    async def live(self) -> None:
+        every_ms = self._around.world.faults.chaos_every_ms
+        assert every_ms is not None
+        acts = (
+            self._crash_service,
+            self._crash_launcher,
+            self._crash_launcher,
+            self._stall,
+            self._stall,
+            self._break_store,
+            self._cut_off,
+            self._cut_off,
+            self._lag,
+        )
+        async with asyncio.TaskGroup() as troubles:
+            while True:
+                await asyncio.sleep(self._draw.randint(0, 2 * every_ms) / 1000)
+                troubles.create_task(self._draw.choice(acts)())
+
+    async def _crash_service(self) -> None:
+        if self._simulation.replicas:
+            self._draw.choice(self._simulation.replicas).kill()
+
+    async def _crash_launcher(self) -> None:
+        launchers = list(self._simulation.launchers.values())
+        if launchers:
+            self._draw.choice(launchers).crash()
+
+    async def _stall(self) -> None:
+        """A process stops for a while, perhaps longer than its leader lease, and then goes on."""
+        if self._simulation.replicas:
+            process = self._draw.choice(self._simulation.replicas)
+            self._around.trace.add(f"{process.name} stalls")
+            process.link.stall()
+            await self._last(STALL_MS_MAX)
+            process.link.resume()
+            self._around.trace.add(f"{process.name} goes on")
+
+    async def _break_store(self) -> None:
+        outage = self._around.outage
+        if outage.is_on:
+            return
+        reads_work = self._draw.random() < 0.3
+        self._around.trace.add(f"the store is out of reach, reads work: {reads_work}")
+        outage.begin(reads_work=reads_work)
+        await self._last(OUTAGE_MS_MAX)
+        outage.end()
+        self._around.trace.add("the store is back")
+
+    async def _cut_off(self) -> None:
+        launchers = sorted(self._simulation.launchers)
+        if launchers:
+            launcher_id = self._draw.choice(launchers)
+            self._around.trace.add(f"{launcher_id} is cut off")
+            self._network.cut_off(launcher_id)
+            await self._last(PARTITION_MS_MAX)
+            self._network.reconnect(launcher_id)
+
+    async def _lag(self) -> None:
+        """A process sees the stream late."""
+        if self._simulation.replicas:
+            process = self._draw.choice(self._simulation.replicas)
+            self._around.trace.add(f"{process.name} lags")
+            process.link.lag(LAG_MS_MAX)
+            await self._last(LAG_LASTS_MS_MAX)
+            process.link.lag(0)
+
+    async def _last(self, duration_ms_max: int) -> None:
+        await asyncio.sleep(self._draw.randint(1_000, duration_ms_max) / 1000)

@@ -1,0 +1,229 @@
+"""One world from its seed to its end."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from scheduler.model.ids import LauncherId
+from scheduler.simulation.auditor.promises import PromisesAuditor
+from scheduler.simulation.auditor.records import RecordsAuditor
+from scheduler.simulation.chaos import Chaos
+from scheduler.simulation.host import Hosts
+from scheduler.simulation.launcher import Belongings, Disk, SimulatedLauncher
+from scheduler.simulation.logs import Logs, logs_captured
+from scheduler.simulation.network import Network
+from scheduler.simulation.operators import Operator
+from scheduler.simulation.planner import SimulatedPlanner
+from scheduler.simulation.process import ServiceProcess
+from scheduler.simulation.store import AuditedStore, Store
+from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.trace import Trace, Violation
+from scheduler.simulation.users import User, Watcher
+from scheduler.simulation.virtual_time import VirtualClock, VirtualLoop
+from scheduler.simulation.world import NO_FAULTS, World
+from scheduler.state.memory import MemoryStore
+from scheduler.telemetry.metrics import Metrics
+
+RESTART_MS_MAX = 8_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a test may replace to plant a bug."""
+
+    store: Callable[[MemoryStore], Store] = lambda store: store
+    planner: Callable[[Surroundings, str], Any] = lambda around, name: SimulatedPlanner(around, name=name)
+    launcher: type[SimulatedLauncher] = SimulatedLauncher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of a world.
+
+    Attributes:
+        violation: the first broken promise; None when all were kept.
+        virtual_ms: how far it came.
+        counts: what happened how often.
+    """
+
+    seed: int
+    violation: Violation | None
+    virtual_ms: int
+    trace: Trace
+    counts: dict[str, int]
+
+
+def simulate(world: World, *, parts: Parts = Parts()) -> Result:
+    """Live through a world; the same world always gives the same result."""
+    with logs_captured() as logs, asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(_simulate(world, parts, logs))
+
+
+async def _simulate(world: World, parts: Parts, logs: Logs) -> Result:
+    simulation = Simulation(world, parts)
+    logs.around = simulation.around
+    await simulation.run()
+    return simulation.result()
+
+
+class Simulation:
+    """Everything that lives in a world."""
+
+    def __init__(self, world: World, parts: Parts) -> None:
+        self._world, self._parts = world, parts
+        self._clock = VirtualClock()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._violation: Violation | None = None
+        trace = Trace(self._clock.elapsed_ms)
+        self.records = RecordsAuditor(self._violated, self._clock.elapsed_ms, trace)
+        self.promises = PromisesAuditor(self.records, self._violated)
+        self.memory = MemoryStore(self._clock)
+        store = AuditedStore(self.memory, parts.store(self.memory), self.records)
+        self.around = Surroundings(
+            world=world, trace=trace, clock=self._clock, store=store, fail=self._fail, faults=world.faults
+        )
+        self._metrics = Metrics()
+        self.replicas: list[ServiceProcess] = []
+        self.network = Network(self.around, lambda: self.replicas)
+        self.launchers: dict[LauncherId, SimulatedLauncher] = {}
+        self._belongings = {
+            launcher_id: Belongings(disk=Disk(), hosts=Hosts(self.around, self.records, name=launcher_id))
+            for launcher_id in world.launchers
+        }
+        self._starts = 0
+        self._draw = Random(f"{world.seed}/simulation")
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    # --- the end ---
+
+    def _violated(self, what: str) -> None:
+        self.around.violated(what)
+
+    def _fail(self, violation: Violation) -> None:
+        if self._violation is None:
+            self._violation = violation
+            if not self._failed.done():
+                self._failed.set_result(None)
+
+    def result(self) -> Result:
+        counts = dict(self.records.counts, revisions=self.records.revision)
+        return Result(
+            seed=self._world.seed,
+            violation=self._violation,
+            virtual_ms=self._clock.elapsed_ms(),
+            trace=self.around.trace,
+            counts=counts,
+        )
+
+    # --- the course of things ---
+
+    async def run(self) -> None:
+        try:
+            await self._live()
+        except Violation as violation:
+            self._fail(violation)
+        finally:
+            self._end()
+
+    async def _live(self) -> None:
+        for number in range(self._world.replicas):
+            self._go(self._keep_replica(number))
+        for launcher_id in self._world.launchers:
+            self._go(self._keep_launcher(launcher_id))
+        operator = Operator(self.around, self.network, belongings=self._belongings, records=self.records)
+        busy = [self._go(operator.live())]
+        user = User(self.around, self.network, self.promises)
+        for planned in self._world.jobs:
+            self._go(user.live(planned))
+        watchers = [
+            Watcher(self.around, self.network, self.promises, name=f"watcher-{number}")
+            for number in range(self._world.watchers)
+        ]
+        for watcher in watchers:
+            self._go(watcher.live())
+        if self._world.faults.chaos_every_ms is not None:
+            busy.append(self._go(Chaos(self).live()))
+        if await self._fails_before(self._world.busy_ms):
+            return
+        self._calm_down(busy)
+        if await self._fails_before(self._world.end_ms):
+            return
+        self._final_checks(watchers)
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._done)
+        self._tasks.append(task)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.around.violated(f"{type(error).__name__}: {error}", error)
+
+    async def _fails_before(self, at_ms: int) -> bool:
+        wait_ms = at_ms - self._clock.elapsed_ms()
+        await asyncio.wait((self._failed,), timeout=wait_ms / 1000)
+        return self._failed.done()
+
+    def _calm_down(self, busy: list[asyncio.Task[None]]) -> None:
+        """From now on nothing goes wrong any more."""
+        self.around.trace.add("calm")
+        self.around.faults = NO_FAULTS
+        for task in busy:
+            task.cancel()
+        self.around.outage.end()
+        self.network.reconnect_all()
+        for process in self.replicas:
+            process.link.resume()
+            process.link.lag(0)
+
+    def _final_checks(self, watchers: list[Watcher]) -> None:
+        self.promises.finally_kept(now_ms=self._clock.now_ms())
+        for watcher in watchers:
+            self.promises.watch_ended(watcher.name, watcher.log)
+
+    def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for launcher in self.launchers.values():
+            launcher.crash()
+        for process in self.replicas:
+            process.kill()
+
+    # --- who is kept running ---
+
+    async def _keep_replica(self, number: int) -> None:
+        starts = 0
+        while True:
+            starts += 1
+            name = f"service-{number}-{starts}"
+            planner = self._parts.planner(self.around, name)
+            process = ServiceProcess(name, self.around, planner=planner, metrics=self._metrics)
+            self.replicas.append(process)
+            process.start()
+            await process.died.wait()
+            self.records.count("service crashes")
+            self.replicas.remove(process)
+            await asyncio.sleep(self._draw.randint(100, RESTART_MS_MAX) / 1000)
+
+    async def _keep_launcher(self, launcher_id: LauncherId) -> None:
+        starts = 0
+        while True:
+            starts += 1
+            launcher = self._parts.launcher(
+                self.around, self.network, launcher_id, belongings=self._belongings[launcher_id], start=starts
+            )
+            self.launchers[launcher_id] = launcher
+            launcher.start()
+            await launcher.died.wait()
+            self.records.count("launcher crashes")
+            await asyncio.sleep(self._draw.randint(100, self._downtime_ms_max()) / 1000)
+
+    def _downtime_ms_max(self) -> int:
+        """Sometimes longer than every lease."""
+        is_long = self._draw.random() < 0.2 and self.around.faults is not NO_FAULTS
+        return 400_000 if is_long else RESTART_MS_MAX
+
+
