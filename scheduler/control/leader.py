@@ -93,7 +93,14 @@ class Leader:
                 cycle.seen_alive()
             elif clock.monotonic_ms() - renewed_ms >= LEADER_LEASE_MS:
                 raise LostLeadership("the leader lease could not be renewed in time")
-            await clock.sleep(STORE_RETRY_MS if newest is None else RENEW_EVERY_MS)
+            await self._rest(STORE_RETRY_MS if newest is None else RENEW_EVERY_MS)
+
+    async def _rest(self, duration_ms: int) -> None:
+        """Until the next renewal, or until the store has been lost: restarted, it takes no write before."""
+        clock, mirror = self._tools.clock, self._tools.mirror
+        ends_ms, losses = clock.monotonic_ms() + duration_ms, mirror.disconnections
+        while clock.monotonic_ms() < ends_ms and mirror.disconnections == losses:
+            await clock.sleep(STORE_RETRY_MS)
 
     async def _run_cycles(self, cycle: Cycle, agenda: Agenda) -> None:
         while True:

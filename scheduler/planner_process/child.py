@@ -55,6 +55,8 @@ class Child:
 
     async def send(self, message: ToPlanner) -> None:
         """Give it a message; a process that has died is found out when an answer is wanted."""
+        if self._input.is_closing():  # a closed transport of uvloop refuses to be written to
+            return
         with suppress(BrokenPipeError, ConnectionResetError):
             self._input.write(framed(message))
             await self._input.drain()

@@ -1,10 +1,14 @@
 """The planner: a snapshot in, a plan out. Pure: the same snapshot and limits always give the same plan."""
 
+from dataclasses import replace
+
+from scheduler.model.guidance import Guidance
+from scheduler.model.ids import PoolId
 from scheduler.model.plan import Plan, PlanMethod, Snapshot, WorkLimits
 from scheduler.planning.composition import plan_of
 from scheduler.planning.greedy import floor_of, value_of
 from scheduler.planning.improvement import improved
-from scheduler.planning.prices import guidance_of, priced, shadow_prices_of
+from scheduler.planning.prices import Priced, guidance_of, priced, shadow_prices_of
 from scheduler.planning.problem import Problem, problem_of
 from scheduler.planning.quality import class_qualities, floor_quality, quality_of
 from scheduler.planning.solver.relaxation import relaxed
@@ -32,12 +36,12 @@ def improve(snapshot: Snapshot, floor: Plan, *, limits: WorkLimits) -> Plan:
 
 def improved_plan(problem: Problem, *, limits: WorkLimits) -> Plan:
     columns, floor = problem.columns, floor_of(problem)
-    relaxation = relaxed(columns, left=problem.left, iterations_max=limits.lp_iterations_max)
-    at_prices = priced(columns, relaxation.rows, left=problem.left)
+    at_prices = lp_prices(problem, limits=limits)
     found = improved(problem, floor, at_prices, limits=limits)
     value = value_of(columns, found.taken)
     assert value >= value_of(columns, floor), (value, value_of(columns, floor))
     shadow_prices = shadow_prices_of(problem, at_prices)
+    unguided = unguided_shadow_prices(problem.snapshot, shadow_prices, limits=limits)
     return plan_of(
         problem,
         found.taken,
@@ -52,5 +56,20 @@ def improved_plan(problem: Problem, *, limits: WorkLimits) -> Plan:
             work=found.work,
         ),
         shadow_prices=shadow_prices,
-        guidance=guidance_of(problem, shadow_prices),
+        guidance=guidance_of(problem.snapshot, unguided),
     )
+
+
+def lp_prices(problem: Problem, *, limits: WorkLimits) -> Priced:
+    relaxation = relaxed(problem.columns, left=problem.left, iterations_max=limits.lp_iterations_max)
+    return priced(problem.columns, relaxation.rows, left=problem.left)
+
+
+def unguided_shadow_prices(
+    snapshot: Snapshot, guided: tuple[tuple[PoolId, int], ...], *, limits: WorkLimits
+) -> tuple[tuple[PoolId, int], ...]:
+    """What the pools would be worth if the snapshot had no guidance (planning-guidance.md)."""
+    if not snapshot.guidance.shadow_prices:
+        return guided
+    problem = problem_of(replace(snapshot, guidance=Guidance()))
+    return shadow_prices_of(problem, lp_prices(problem, limits=limits))

@@ -6,10 +6,11 @@ import numpy as np
 
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId
+from scheduler.model.plan import Snapshot
 from scheduler.planning.problem import Columns, Integers, Left, Problem
 
 SMOOTHING = 4
-"""A new shadow price moves the smoothed one by at most this part of the difference."""
+"""A new shadow price moves the smoothed one by this part of the difference."""
 STILL = 32
 """A difference of less than this part of the price moves nothing, so that guidance comes to rest."""
 
@@ -64,39 +65,20 @@ def shadow_prices_of(problem: Problem, found: Priced) -> tuple[tuple[PoolId, int
     )
 
 
-def guidance_of(problem: Problem, shadow_prices: tuple[tuple[PoolId, int], ...]) -> Guidance:
-    """The snapshot's guidance moved towards the new prices; a pool that is gone loses its price."""
-    old, new = dict(problem.snapshot.guidance.shadow_prices), dict(shadow_prices)
-    parts = smoothing_parts(problem)
-    moved = (
-        (planned.pool.id, smoothed(old.get(planned.pool.id, 0), new.get(planned.pool.id, 0), part=part))
-        for planned, part in zip(problem.pools, parts, strict=True)
-    )
+def guidance_of(snapshot: Snapshot, unguided: tuple[tuple[PoolId, int], ...]) -> Guidance:
+    """The snapshot's guidance moved towards the prices that the pools have without any guidance.
+
+    Those do not depend on the guidance, so that it comes to rest while nothing else changes.
+    """
+    old, new = dict(snapshot.guidance.shadow_prices), dict(unguided)
+    ids = [planned.pool.id for planned in snapshot.pools]
+    moved = ((pool, smoothed(old.get(pool, 0), new.get(pool, 0))) for pool in ids)
     return Guidance(shadow_prices=tuple((pool, price) for pool, price in moved if price > 0))
 
 
-def smoothing_parts(problem: Problem) -> list[int]:
-    """Per pool, what part of a difference its price moves by; smaller where that lowers terms most.
-
-    A candidate that takes k times its fastest way's time pays the guidance k - 1 times, so that its pool's
-    next price falls by as much: a step of more than 1/k would overshoot and swing for ever.
-    """
-    slowest = [SMOOTHING] * len(problem.pools)
-    candidates = problem.candidates
-    ways = zip(
-        candidates.pool.tolist(), candidates.bundle.tolist(), candidates.alternative.tolist(), strict=True
-    )
-    for pool, bundle, alternative in ways:
-        fastest = problem.bundles[bundle].work.fastest_permille
-        if fastest is not None:
-            speed = problem.bundles[bundle].spec.alternatives[alternative].gang_speed_permille
-            slowest[pool] = max(slowest[pool], -(-fastest // speed))
-    return slowest
-
-
-def smoothed(old: int, new: int, *, part: int = SMOOTHING) -> int:
+def smoothed(old: int, new: int) -> int:
     difference = new - old
     if abs(difference) <= new // STILL:
         return old
-    step = max(1, abs(difference) // part)
+    step = max(1, abs(difference) // SMOOTHING)
     return old + step if difference > 0 else old - step

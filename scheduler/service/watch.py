@@ -1,7 +1,7 @@
 """Watches: jobs as they change, at least once, in the order of revisions, without a gap."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -58,7 +58,7 @@ class Watches:
 
     async def watch(
         self, wanted: JobFilter, *, cursor: Cursor | None, heartbeat_ms: int
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """Events until the caller stops.
 
         Raises:

@@ -179,6 +179,7 @@ class MemoryStore:
             return None
         fence = self._next_fence() if held is None else held.fence
         self._lease = _Lease(holder=holder, fence=fence, ends_at_ms=now_ms + duration_ms)
+        await self.adopt_history(fence)
         return fence
 
     def _next_fence(self) -> Fence:

@@ -233,7 +233,12 @@ class RedisStore:
         if reply[0] == b"HELD":
             return None
         number, _, nonce = cast(bytes, reply[1]).decode().partition(":")
-        return Fence(int(number), nonce)
+        fence = Fence(int(number), nonce)
+        try:
+            await self.adopt_history(fence)
+        except LostLeadership:  # the lease ran out in between
+            return None
+        return fence
 
     async def adopt_history(self, fence: Fence) -> History:
         """As the port says: a server that stands alone and syncs every write has lost nothing."""

@@ -141,4 +141,9 @@ def placement_text(placement: Placement) -> str:
     if not placement.runner_up_pool_id:
         return f"{text}; no other pool was possible"
     difference = placement.runner_up_term_usd_micros_per_hour - placement.term_usd_micros_per_hour
-    return f"{text}; next best {placement.runner_up_pool_id}, {usd(abs(difference))}/h worse in the plan"
+    if difference > 0:
+        return (
+            f"{text}; {placement.runner_up_pool_id} would net {usd(difference)}/h more for this job, "
+            "but its room is worth more to others"
+        )
+    return f"{text}; next best {placement.runner_up_pool_id}, {usd(-difference)}/h worse in the plan"

@@ -286,8 +286,8 @@ def place(service: FakeService, job_id: str) -> None:
     assignment.nodes.add(node=4, tasks=1)
     placement.accelerator, placement.market = "h100", job_pb2.MARKET_RESERVED
     placement.tasks, placement.devices_per_task = 8, 8
-    placement.charged_usd_micros_per_hour, placement.term_usd_micros_per_hour = 160_000_000, 0
-    placement.runner_up_pool_id, placement.runner_up_term_usd_micros_per_hour = "aws-h100", 12_000_000
+    placement.charged_usd_micros_per_hour, placement.term_usd_micros_per_hour = 160_000_000, 30_000_000
+    placement.runner_up_pool_id, placement.runner_up_term_usd_micros_per_hour = "aws-h100", 18_000_000
     service.move(job_id, phase="active", running=1)
 
 

@@ -136,8 +136,8 @@ class Keeper:
             held.run_token = desired.run_token
             message = "claimed, but the launcher never got the answer"
             await self.end(held, End(reason=held.stop_reason or INFRASTRUCTURE, message=message))
-        elif desired.desired == DesiredState.DESIRED_STATE_RUN and held.pool_id in self.pools:
-            self._claim(session, held, pool=self.pools[held.pool_id])
+        elif desired.desired == DesiredState.DESIRED_STATE_RUN:
+            await self._take_offer(session, desired)
         else:
             await self._forget(held)
 
