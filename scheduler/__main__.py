@@ -106,6 +106,42 @@ def demo(
     raise typer.Exit(tell(fleet, keeps_running=keep))
 
 
+@app.command()
+def bench(
+    jobs: Annotated[int, typer.Option(min=1, help="Waiting jobs of the snapshot.")] = 2000,
+    pools: Annotated[int, typer.Option(min=1, help="Pools of the fleet.")] = 60,
+    contention: Annotated[
+        list[float] | None, typer.Option(help="Demand over capacity; repeatable. [default: 1.3 2 3]")
+    ] = None,
+    seeds: Annotated[str, typer.Option(metavar="A:B", help="Seeds from A up to, not with, B.")] = "1:4",
+    work_limit: Annotated[
+        float, typer.Option(min=0.01, help="Deterministic time of one plan's solver, about seconds.")
+    ] = 2.0,
+) -> None:
+    """Measure plans against the LP bound and greedy baselines, whole and per priority class.
+
+    Snapshots are generated from the printed seeds: identical jobs merged and all jobs distinct.
+    """
+    from scheduler.bench.snapshot_quality import run
+    from scheduler.model.plan import WorkLimits
+
+    first, last = seed_range(seeds)
+    run(
+        sizes=((jobs, pools),),
+        contentions=contention or (1.3, 2.0, 3.0),
+        seeds=range(first, last),
+        limits=WorkLimits(deterministic_time=work_limit),
+    )
+
+
+def seed_range(text: str) -> tuple[int, int]:
+    """The numbers of A:B."""
+    first, colon, last = text.partition(":")
+    if not (colon and first.isdigit() and last.isdigit() and int(first) < int(last)):
+        raise typer.BadParameter(f"seeds must be A:B with A below B, got {text!r}")
+    return int(first), int(last)
+
+
 def _run_with_uvloop(main: object) -> None:
     import asyncio
     from collections.abc import Coroutine

@@ -156,7 +156,7 @@ async def build(settings: Settings) -> AsyncIterator[Service]:
             metrics=metrics,
             mirror=mirror,
             parts=parts,
-            leader=Leader(tools, MeasuredLeadership(redis_store, metrics.store), holder=_holder()),
+            leader=Leader(tools, MeasuredLeadership(redis_store, metrics.store), holder=_holder(settings)),
             server=Server(parts, vocabulary, authenticator=authenticator, metrics=metrics),
             fleet_pools=fleet_pools,
         )
@@ -246,8 +246,14 @@ def _read(path: Path) -> bytes:
         raise InvalidSettings(f"{path}: {error.strerror}") from None
 
 
-def _holder() -> str:
-    """Names this process for as long as it lives."""
+def _holder(settings: Settings) -> str:
+    """Names this process for as long as it lives.
+
+    Over an embedded store the name stays: who has the data directory knows that the one before is dead,
+    and goes on with its leader lease instead of waiting it out.
+    """
+    if settings.redis_url is None:
+        return f"{socket.gethostname()}-embedded"
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 

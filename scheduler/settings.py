@@ -33,12 +33,21 @@ class Settings(BaseSettings):
     """How a service runs; each field is also the environment variable PLACEWRIGHT_<FIELD>.
 
     Attributes:
-        redis_url: None: an embedded Valkey in `data_dir`.
+        cell: name of this scheduler; it begins every job id.
+        listen: HOST:PORT of gRPC; anything but loopback needs TLS and tokens.
+        metrics_listen: HOST:PORT of /metrics, /healthz and /readyz.
+        data_dir: where the embedded Valkey keeps its state, in a folder per cell.
+        redis_url: a Redis 7+ or Valkey 8+ of your own; without it an embedded Valkey in `data_dir`.
+        durability: what has happened before a write is answered: everysec, always or replicated.
+        replicas_in_sync: how many of the store's replicas must have a write in durability replicated.
         fleet: a fleet file; its pools are created where they are missing, and nothing is overwritten.
-        token_file: who may call; None: everybody over loopback.
+        token_file: who may call; without it everybody over loopback.
+        tls_certificate: certificate chain, PEM; goes with `tls_key`.
+        tls_key: private key, PEM.
         work_limit: deterministic time that one plan's solver may use, about seconds of one core.
         watchdog_ms: wall time after which a plan is cut off and the last verified one committed.
         mass_loss_guard_runs: more runs are never declared lost at once without an operator.
+        log_level: debug, info, warning or error.
     """
 
     model_config = SettingsConfigDict(

@@ -70,9 +70,9 @@ class RunningProcess:
     def log_tail(self) -> str:
         return self.log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
 
-    def stop(self) -> int:
+    def stop(self, number: int = signal.SIGTERM) -> int:
         """Tell it to end; its exit code."""
-        self.process.terminate()
+        self.process.send_signal(number)
         return self._wait()
 
     def kill(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from scheduler.bench.instances import Instance, snapshot_for
@@ -87,7 +88,8 @@ def run(
         for contention in contentions
         for seed in seeds
     ]
-    results = [measured(instance, limits) for instance in instances]
+    progress = Console(stderr=True)
+    results = [measured(i, limits) for i in track(instances, "planning", console=progress, transient=True)]
     shown = console or Console(width=180)
     shown.print(quality_table(results))
     shown.print(seconds_table(results))

@@ -11,7 +11,7 @@ from scheduler.control import commit, leases
 from scheduler.control.agenda import Agenda, next_timeout_ms, plan_due_at_ms
 from scheduler.control.leases import LeaseWatch
 from scheduler.mirror.mirror import Mirror
-from scheduler.mirror.writes import revision_of
+from scheduler.mirror.writes import catch_up, revision_of
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.plan import Plan, PlanMethod, WorkLimits
 from scheduler.model.transaction import Committed, Fence, Outcome, Transaction
@@ -69,6 +69,7 @@ class Cycle:
         self._removed_at_ms = tools.clock.now_ms()
         self._alive_ms = tools.clock.monotonic_ms()
         self._number = 0
+        self._is_caught_up = False
 
     async def run(self) -> None:
         """One cycle.
@@ -79,6 +80,7 @@ class Cycle:
         """
         self._number += 1
         self._agenda.changed.clear()
+        await self._catch_up()
         await self._settle()
         await self._judge_leases()
         if self._is_plan_due():
@@ -102,11 +104,18 @@ class Cycle:
 
     def _restart_leases_after_gap(self) -> None:
         if self._tools.clock.monotonic_ms() - self._alive_ms > ALIVE_GAP_MS_MAX:
-            self.restart_leases()
+            self._leases.restart()
 
-    def restart_leases(self) -> None:
-        """Start every launcher lease at full length: renewals may have gone unseen."""
+    def broken_off(self) -> None:
+        """What was being written may be there or not, and renewals may have gone unseen."""
+        self._is_caught_up = False
         self._leases.restart()
+
+    async def _catch_up(self) -> None:
+        """Before the first decision, see all that earlier leaders wrote, and what this one wrote unanswered."""
+        if not self._is_caught_up:
+            await catch_up(self._tools.store, self._tools.mirror, fence=self._fence)
+            self._is_caught_up = True
 
     async def _settle(self) -> None:
         for _ in range(SETTLE_ROUNDS_MAX):
@@ -127,7 +136,7 @@ class Cycle:
         mirror, clock = self._tools.mirror, self._tools.clock
         if not mirror.is_connected or mirror.disconnections != self._disconnections:
             self._disconnections = mirror.disconnections
-            self.restart_leases()
+            self._leases.restart()
         self._restart_leases_after_gap()
         run_out = self._leases.run_out(mirror.state, monotonic_ms=clock.monotonic_ms())
         await self._carry_out(

@@ -109,7 +109,7 @@ class Leader:
                 self._tools.metrics.control.record_cycle(CycleOutcome.COMPLETED)
             except (StoreUnavailable, NotCaughtUp) as error:
                 log.warning("cycle_broken_off", error=str(error))
-                cycle.restart_leases()
+                cycle.broken_off()
                 agenda.plan_due = True
                 await self._tools.clock.sleep(STORE_RETRY_MS)
                 continue

@@ -4,13 +4,23 @@ from collections.abc import Callable
 
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import LostLeadership, StoreUnavailable
+from scheduler.model.guidance import GUIDANCE_ID
 from scheduler.model.ids import Revision
 from scheduler.model.records import Key, Kind
 from scheduler.model.state import State
-from scheduler.model.transaction import Committed, Conflict, Outcome, StaleFence, Transaction
+from scheduler.model.transaction import (
+    Committed,
+    Conflict,
+    Fence,
+    IsAt,
+    Outcome,
+    StaleFence,
+    Transaction,
+)
 from scheduler.ports import StateStore
 
 ATTEMPTS_MAX = 20
+NEVER = IsAt(Key(Kind.GUIDANCE, GUIDANCE_ID), Revision(0))  # a check that never holds: its conflict tells the revision
 
 
 class RequestSeen(Exception):
@@ -43,6 +53,19 @@ async def write(
         if isinstance(outcome, Committed):
             return revision
     raise StoreUnavailable(f"nothing was written: the record changed {ATTEMPTS_MAX} times meanwhile")
+
+
+async def catch_up(store: StateStore, mirror: Mirror, *, fence: Fence | None) -> None:
+    """Bring the mirror to the newest revision that the store has now; nothing is written.
+
+    What a write without an answer has done is seen then, and with the newest fence nobody else controls any more.
+
+    Raises:
+        LostLeadership: the fence is not the newest.
+        NotCaughtUp, StoreUnavailable
+    """
+    outcome = (await store.transact([Transaction(checks=(NEVER,), deletes=(NEVER.key,), fence=fence)]))[0]
+    await mirror.caught_up(revision_of(outcome))
 
 
 def revision_of(outcome: Outcome) -> Revision:

@@ -1,5 +1,6 @@
 """The planner: a snapshot in, a plan out. Pure: the same snapshot and limits always give the same plan."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from scheduler.model.guidance import Guidance
@@ -10,13 +11,23 @@ from scheduler.planning.greedy import floor_of, value_of
 from scheduler.planning.improvement import improved
 from scheduler.planning.prices import Priced, guidance_of, priced, shadow_prices_of
 from scheduler.planning.problem import Problem, problem_of
-from scheduler.planning.quality import class_qualities, floor_quality, quality_of
+from scheduler.planning.quality import floor_quality, improved_quality
 from scheduler.planning.solver.relaxation import relaxed
+
+
+def plans(snapshot: Snapshot, *, limits: WorkLimits) -> Iterator[Plan]:
+    """The floor, then the improved plan: as the two functions below, with the problem built only once."""
+    problem = problem_of(snapshot)
+    yield floor_plan_of(problem)
+    yield improved_plan(problem, limits=limits)
 
 
 def floor_plan(snapshot: Snapshot) -> Plan:
     """The best greedy plan: always there, without a solver; its guidance is the snapshot's."""
-    problem = problem_of(snapshot)
+    return floor_plan_of(problem_of(snapshot))
+
+
+def floor_plan_of(problem: Problem) -> Plan:
     floor = floor_of(problem)
     return plan_of(
         problem,
@@ -24,7 +35,7 @@ def floor_plan(snapshot: Snapshot) -> Plan:
         method=PlanMethod.FLOOR,
         quality=floor_quality(problem, floor),
         shadow_prices=(),
-        guidance=snapshot.guidance,
+        guidance=problem.snapshot.guidance,
     )
 
 
@@ -46,15 +57,7 @@ def improved_plan(problem: Problem, *, limits: WorkLimits) -> Plan:
         problem,
         found.taken,
         method=PlanMethod.IMPROVED,
-        quality=quality_of(
-            problem,
-            value=value,
-            floor_value=value_of(columns, floor),
-            bound=found.bound,
-            per_class=class_qualities(problem, found.taken, limits=limits),
-            status=found.status,
-            work=found.work,
-        ),
+        quality=improved_quality(problem, floor, found, limits=limits),
         shadow_prices=shadow_prices,
         guidance=guidance_of(problem.snapshot, unguided),
     )

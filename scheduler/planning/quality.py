@@ -1,12 +1,11 @@
 """Quality: what a plan is worth, and at least how good the best could be, per priority class."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from scheduler.model.ids import PriorityClassName
 from scheduler.model.plan import ClassQuality, PlanQuality, SolverStatus, WorkLimits
 from scheduler.planning.greedy import left_after, value_of
+from scheduler.planning.improvement import Improved
 from scheduler.planning.prices import dot, priced
 from scheduler.planning.problem import Flags, Integers, Left, Problem
 from scheduler.planning.solver.relaxation import relaxed
@@ -15,38 +14,36 @@ from scheduler.planning.solver.relaxation import relaxed
 def floor_quality(problem: Problem, floor: Integers) -> PlanQuality:
     """Of a floor: values without bounds."""
     value = value_of(problem.columns, floor)
-    return quality_of(
-        problem,
-        value=value,
-        floor_value=value,
-        bound=None,
+    return PlanQuality(
+        objective_usd_micros_per_hour=value,
+        bound_usd_micros_per_hour=None,
+        floor_usd_micros_per_hour=value,
         per_class={
             name: class_quality(problem, members, taken=floor, bound=None)
             for name, members in classes_of(problem).items()
         },
+        status=SolverStatus.NOT_RUN,
+        bundles=len(problem.bundles),
+        columns=len(problem.columns),
+        rows=len(problem.row_pools),
+        work=0.0,
     )
 
 
-def quality_of(
-    problem: Problem,
-    *,
-    value: int,
-    floor_value: int,
-    bound: int | None,
-    per_class: Mapping[PriorityClassName, ClassQuality],
-    status: SolverStatus = SolverStatus.NOT_RUN,
-    work: float = 0.0,
+def improved_quality(
+    problem: Problem, floor: Integers, found: Improved, *, limits: WorkLimits
 ) -> PlanQuality:
+    """Of an improved plan: values with bounds, whole and per class."""
     return PlanQuality(
-        objective_usd_micros_per_hour=value,
-        bound_usd_micros_per_hour=bound,
-        floor_usd_micros_per_hour=floor_value,
-        per_class=per_class,
-        status=status,
+        objective_usd_micros_per_hour=value_of(problem.columns, found.taken),
+        bound_usd_micros_per_hour=found.bound,
+        floor_usd_micros_per_hour=value_of(problem.columns, floor),
+        per_class=class_qualities(problem, found.taken, limits=limits),
+        status=found.status,
         bundles=len(problem.bundles),
         columns=len(problem.columns),
-        rows=len(problem.left.free) - 1,
-        work=work,
+        rows=len(problem.row_pools),
+        work=found.work,
     )
 
 

@@ -107,7 +107,7 @@ class Launchers:
     async def synchronise(self, ref: SessionRef, statuses: Mapping[PoolId, PoolStatus]) -> None:
         """The launcher has sent its full state: these pools are ready from now on."""
         while not self._is_synchronised(ref, statuses):
-            await self._parts.write(
+            await self._parts.write_known(
                 lambda state: session_moves.synchronised(state, self.session(ref), statuses)
             )
 
@@ -123,7 +123,7 @@ class Launchers:
                 return None
             return session_moves.status_reported(state, pool, self.session(ref), status=status)
 
-        await self._parts.write(compute)
+        await self._parts.write_known(compute)
 
     async def claim(self, ref: SessionRef, run_id: RunId) -> Claim:
         """Take an offered run; the same session may repeat it.
@@ -138,7 +138,7 @@ class Launchers:
             now_ms = self._parts.clock.now_ms()
             return run_moves.claimed(state, run_id, self.session(ref), now_ms=now_ms)
 
-        await self._parts.write(compute)
+        await self._parts.write_known(compute)
         found = run_moves.live_run(self._parts.state, run_id)
         if found is None:
             raise IllegalTransition(f"run {run_id} ended as it was claimed: nothing may be started for it")
@@ -157,7 +157,7 @@ class Launchers:
         Raises:
             StaleSession, NotAllowed
         """
-        await self._parts.write(lambda state: session_moves.renewed(state, self.session(ref)))
+        await self._parts.write_known(lambda state: session_moves.renewed(state, self.session(ref)))
         return self.session(ref)
 
     async def report(self, ref: SessionRef, report: Report) -> Revision:
@@ -167,7 +167,7 @@ class Launchers:
             NotFound: the run is unknown; its tasks should be stopped.
             StaleSession, StaleRunToken, IllegalTransition, InvalidRequest, NotAllowed
         """
-        return await self._parts.write(lambda state: self._reported(state, ref, report))
+        return await self._parts.write_known(lambda state: self._reported(state, ref, report))
 
     async def report_many(
         self, ref: SessionRef, reports: Sequence[Report]

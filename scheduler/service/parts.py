@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scheduler.mirror.mirror import Mirror
-from scheduler.mirror.writes import RequestSeen, write
-from scheduler.model.errors import RequestIdReused, StoreUnavailable
+from scheduler.mirror.writes import RequestSeen, catch_up, write
+from scheduler.model.errors import NotFound, RequestIdReused, StaleSession, StoreUnavailable
 from scheduler.model.ids import CellId, Principal, Revision
 from scheduler.model.records import IdempotencyRecord, Key
 from scheduler.model.state import State
@@ -37,6 +37,17 @@ class Parts:
     async def write(self, compute: Callable[[State], Transaction | None]) -> Revision:
         return await write(self.store, self.mirror, compute)
 
+    async def write_known(self, compute: Callable[[State], Transaction | None]) -> Revision:
+        """As `write`, but what is not known here is looked for once more on the newest state.
+
+        Another replica may have told the caller of it before this one has seen it.
+        """
+        try:
+            return await self.write(compute)
+        except (NotFound, StaleSession):
+            await catch_up(self.store, self.mirror, fence=None)
+            return await self.write(compute)
+
     async def write_once(
         self, record: IdempotencyRecord, compute: Callable[[State], Transaction | None]
     ) -> Revision:
@@ -46,7 +57,7 @@ class Parts:
             RequestIdReused: it was used for other content.
         """
         try:
-            return await self.write(compute)
+            return await self.write_known(compute)
         except RequestSeen as seen:
             await self.same_request(seen.key, record)
             return self.state.revision

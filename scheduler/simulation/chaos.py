@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 STALL_MS_MAX = 40_000
 OUTAGE_MS_MAX = 120_000
+SHORT_OUTAGE_MS_MAX = 12_000  # a leader may outlive it
 PARTITION_MS_MAX = 200_000
 LAG_MS_MAX = 9_000
 LAG_LASTS_MS_MAX = 60_000
@@ -67,8 +68,10 @@ class Chaos:
         reads_work = self._draw.random() < 0.3
         self._around.trace.add(f"the store is out of reach, reads work: {reads_work}")
         outage.begin(reads_work=reads_work)
-        await self._last(OUTAGE_MS_MAX)
+        began_ms = self._around.clock.elapsed_ms()
+        await self._last(self._draw.choice((SHORT_OUTAGE_MS_MAX, OUTAGE_MS_MAX)))
         outage.end()
+        self._simulation.records.store_was_away(self._around.clock.elapsed_ms() - began_ms)
         self._around.trace.add("the store is back")
 
     async def _cut_off(self) -> None:

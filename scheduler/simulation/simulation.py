@@ -7,8 +7,9 @@ from random import Random
 from typing import Any
 
 from scheduler.model.ids import LauncherId
-from scheduler.simulation.auditor.promises import PromisesAuditor
-from scheduler.simulation.auditor.records import RecordsAuditor
+from scheduler.simulation.auditor.liveness import faults_after_calm
+from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
+from scheduler.simulation.auditor.records import OUTAGE_NOTICED_MS_MIN, RecordsAuditor
 from scheduler.simulation.chaos import Chaos
 from scheduler.simulation.host import Hosts
 from scheduler.simulation.launcher import Belongings, Disk, SimulatedLauncher
@@ -26,6 +27,7 @@ from scheduler.simulation.world import NO_FAULTS, World
 from scheduler.state.memory import MemoryStore
 from scheduler.telemetry.metrics import Metrics
 
+LOOKS, LOOK_EVERY_MS = 12, 10_000
 RESTART_MS_MAX = 8_000
 
 
@@ -150,7 +152,7 @@ class Simulation:
         self._calm_down(busy)
         if await self._fails_before(self._world.end_ms):
             return
-        self._final_checks(watchers)
+        await self._check_liveness({watcher.name: watcher.log for watcher in watchers})
 
     def _go(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -173,16 +175,23 @@ class Simulation:
         self.around.faults = NO_FAULTS
         for task in busy:
             task.cancel()
-        self.around.outage.end()
+        if self.around.outage.is_on:
+            self.around.outage.end()
+            self.records.store_was_away(OUTAGE_NOTICED_MS_MIN)
         self.network.reconnect_all()
         for process in self.replicas:
             process.link.resume()
             process.link.lag(0)
 
-    def _final_checks(self, watchers: list[Watcher]) -> None:
-        self.promises.finally_kept(now_ms=self._clock.now_ms())
-        for watcher in watchers:
-            self.promises.watch_ended(watcher.name, watcher.log)
+    async def _check_liveness(self, watches: dict[str, WatchLog]) -> None:
+        """A fault that every look finds, over a while, is a violation."""
+        faults: list[str] | None = None
+        for _ in range(LOOKS):
+            found = faults_after_calm(self.records, self.promises, watches, now_ms=self._clock.now_ms())
+            faults = [fault for fault in found if faults is None or fault in faults]
+            if not faults or await self._fails_before(self._clock.elapsed_ms() + LOOK_EVERY_MS):
+                return
+        self.around.violated(f"after {LOOKS} looks: {'; '.join(faults or ())}")
 
     def _end(self) -> None:
         for task in self._tasks:

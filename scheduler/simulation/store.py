@@ -14,7 +14,7 @@ from scheduler.ports import Leadership, StateStore
 from scheduler.simulation.world import Faults
 from scheduler.state.memory import MemoryStore
 
-LATENCY_MS_MAX = 4
+LATENCIES_MS = (0, 0, 1, 4)
 SLOW_MS_MAX = 7_000
 
 
@@ -193,12 +193,14 @@ class StoreLink:
     async def _way(self) -> None:
         if self._is_cut:
             raise StoreUnavailable("the process is dead")
-        await self._runs.wait()
+        if not self._runs.is_set():
+            await self._runs.wait()
         if self._draw.randrange(1000) < self._faults().slow_permille:
             await asyncio.sleep(self._draw.randint(0, SLOW_MS_MAX) / 1000)
-        else:
-            await asyncio.sleep(self._draw.randint(0, LATENCY_MS_MAX) / 1000)
-        await self._runs.wait()
+        elif latency_ms := self._draw.choice(LATENCIES_MS):
+            await asyncio.sleep(latency_ms / 1000)
+        if not self._runs.is_set():
+            await self._runs.wait()
 
     async def _perhaps_die(self) -> None:
         if self._draw.randrange(1000) < self._faults().crash_permille:

@@ -21,7 +21,9 @@ HOUR_MS = 60 * MINUTE_MS
 DOLLAR = 1_000_000
 TOPOLOGIES = {"2x2x1": 4, "2x2x2": 8, "2x2x4": 16}
 CHIPS_PER_HOST = 4
-LEASES_MS = (6 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
+CALM_MS = 12 * MINUTE_MS
+LONG_EVERY = 100  # one world in so many lasts for hours
+LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
 CLASSES = ("frontier", "standard", "batch")
 
 
@@ -97,15 +99,14 @@ class World:
 def world_of(seed: int, *, with_faults: bool) -> World:
     """The world of a seed: the same with and without faults, but for them."""
     draw = Random(f"{seed}/world")
-    busy_ms = draw.choice((10, 10, 15, 20, 30)) * MINUTE_MS
-    if seed % 50 == 49:
-        busy_ms = 3 * HOUR_MS
+    is_long = seed % LONG_EVERY == LONG_EVERY - 1
+    busy_ms = 3 * HOUR_MS if is_long else draw.choice((3, 4, 6, 8, 15)) * MINUTE_MS
     pools = _pools(draw)
-    jobs = draw.choice((3, 5, 8, 12, 20)) if seed % 50 != 49 else 40
+    jobs = 40 if is_long else draw.choice((3, 5, 8, 12, 20))
     return World(
         seed=seed,
         busy_ms=busy_ms,
-        end_ms=busy_ms + 30 * MINUTE_MS,
+        end_ms=busy_ms + CALM_MS,
         replicas=draw.choice((1, 2, 2)),
         watchers=draw.choice((1, 2)),
         improves=seed % 10 == 7,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docs.reference.generate import PAGES
+from docs.reference.generate import PAGES, settings_page
 from scheduler.api.auth import VERBS
 from scheduler.api.errors import CODES
 from scheduler.model import errors
@@ -29,3 +29,7 @@ def test_a_reference_page_says_what_the_code_says(name: str) -> None:
     page = ROOT / "docs/reference" / name
 
     assert page.read_text("utf-8") == PAGES[name](), "run: make docs"
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert not [row for row in settings_page().splitlines() if row.endswith("|  |")]

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -129,7 +129,7 @@ class Kills:
     def run(self) -> None:
         """Kill everything several times, alone and together, also while it starts."""
         acts = [
-            *[self.service] * 3, *[self.launcher] * 4, *[self.store] * 4, *[self.planner] * 2,
+            *[self.service] * 2, *[self.launcher] * 3, *[self.store] * 3, *[self.planner] * 2,
             self.service_as_it_starts, self.launcher_as_it_starts, self.all_at_once,
         ]  # fmt: skip
         self._random.shuffle(acts)

@@ -23,6 +23,8 @@ ALLOWED_MOVES: Mapping[RunState, str] = {
     RunState.ENDED: "",
 }
 
+OUTAGE_NOTICED_MS_MIN = 7_000
+
 Report = Callable[[str], object]
 
 
@@ -77,6 +79,12 @@ class RecordsAuditor:
             self.count("leaders")
         elif known != (fence.nonce, holder) or fence != self._fence:
             self._violated(f"fence {fence} of {known} was given to {holder}")
+
+    def store_was_away(self, duration_ms: int) -> None:
+        """The store can be reached again; a short absence a leader may rightly not notice."""
+        self.count("outages")
+        if duration_ms >= OUTAGE_NOTICED_MS_MIN:
+            self.leases.store_back_since_ms = self._elapsed_ms()
 
     def released(self, fence: Fence) -> None:
         if fence == self._fence:

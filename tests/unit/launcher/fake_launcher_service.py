@@ -69,7 +69,7 @@ class FakeLauncherService(LauncherServiceServicer):
 
     async def start(self) -> None:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        add_LauncherServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
+        add_LauncherServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port(self.address or "127.0.0.1:0")
         self.address = f"127.0.0.1:{port}"
         await self._server.start()
@@ -120,7 +120,7 @@ class FakeLauncherService(LauncherServiceServicer):
 
     # --- LauncherService ---
 
-    async def Attach(  # noqa: N802 - the wire's name
+    async def Attach(  # noqa: N802  # the wire's name
         self, request_iterator: AsyncIterator[pb.AttachRequest], context: Any
     ) -> None:
         hello = await anext(request_iterator)
@@ -161,7 +161,7 @@ class FakeLauncherService(LauncherServiceServicer):
                 snapshot.append(request)
             await self._note_change()
 
-    async def ClaimRun(self, request: pb.ClaimRunRequest, context: Any) -> pb.ClaimRunResponse:  # noqa: N802
+    async def ClaimRun(self, request: pb.ClaimRunRequest, context: Any) -> pb.ClaimRunResponse:  # noqa: N802  # the wire's name
         await self._check_session(request.session, context)
         run = self.runs[request.run_id]
         if run.claimed_by not in (0, request.session) or run.end is not None:
@@ -182,7 +182,7 @@ class FakeLauncherService(LauncherServiceServicer):
             run_number=1,
         )
 
-    async def RenewRuns(self, request: pb.RenewRunsRequest, context: Any) -> pb.RenewRunsResponse:  # noqa: N802
+    async def RenewRuns(self, request: pb.RenewRunsRequest, context: Any) -> pb.RenewRunsResponse:  # noqa: N802  # the wire's name
         if not self.is_renewing:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "an outage")
         await self._check_session(request.session, context)
@@ -190,7 +190,7 @@ class FakeLauncherService(LauncherServiceServicer):
         await self._note_change()
         return pb.RenewRunsResponse(lease_duration=self._lease(), renewal_number=self.renewals)
 
-    async def ReportRuns(self, request: pb.ReportRunsRequest, context: Any) -> pb.ReportRunsResponse:  # noqa: N802
+    async def ReportRuns(self, request: pb.ReportRunsRequest, context: Any) -> pb.ReportRunsResponse:  # noqa: N802  # the wire's name
         await self._check_session(request.session, context)
         if self.reports_to_refuse > 0:
             self.reports_to_refuse -= 1

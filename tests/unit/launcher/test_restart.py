@@ -121,6 +121,19 @@ async def test_a_launcher_killed_at_any_step_never_starts_a_run_twice(
     assert (starts_file.read_text().count("started") if starts_file.exists() else 0) == starts
 
 
+async def test_a_note_that_was_cut_short_does_not_keep_the_run_from_being_started(
+    service: FakeLauncherService, launchers: Launchers
+) -> None:
+    run = a_run("exit 0")
+    service.runs[run.offer.run_id] = run
+    launchers.notes_of(run.offer.run_id).mkdir(parents=True)
+
+    await launchers.start()
+    end = await service.until_ended(run.offer.run_id)
+
+    assert end.end_reason == EndReason.END_REASON_SUCCEEDED
+
+
 async def test_however_often_the_launcher_is_killed_each_run_is_started_at_most_once_and_ends(
     service: FakeLauncherService, launchers: Launchers, tmp_path: Path
 ) -> None:

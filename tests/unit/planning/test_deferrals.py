@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from scheduler.model.deferral import Deferral, DeferralReason, PoolVerdict
+from scheduler.model.ids import PoolId
 from scheduler.model.job import Constraints, Job
 from scheduler.model.plan import WorkLimits
 from scheduler.model.pool import Pool
@@ -43,7 +44,7 @@ CASES = [
     Case(id="no_pool_at_all", reason=R.FITS_NO_POOL, verdicts={}),
     Case(
         id="nothing_of_the_kind",
-        job=a_job("job", "h100:16", constraints=Constraints(denied_pools=("denied",))),  # type: ignore[arg-type]
+        job=a_job("job", "h100:16", constraints=Constraints(denied_pools=(PoolId("denied"),))),
         pools=(a_pool("a", "a100"), a_pool("denied", nodes=4), a_pool("small")),
         reason=R.FITS_NO_POOL,
         verdicts={V.OTHER_ACCELERATOR: 1, V.EXCLUDED_BY_CONSTRAINTS: 1, V.TOO_BIG: 1},

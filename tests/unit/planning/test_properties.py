@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 
 from scheduler.model.plan import Snapshot, SolverStatus, WorkLimits
-from scheduler.planning.planner import floor_plan, improve
+from scheduler.planning.planner import floor_plan, improve, plans
 from scheduler.planning.verify import violations
 from tests.builders import DOLLAR, a_job, a_pool, a_rented_pool, a_snapshot
 from tests.unit.planning.worlds import best_value, snapshots
@@ -23,6 +23,7 @@ def test_any_plan_is_whole_fits_and_repeats(snapshot: Snapshot) -> None:
     assert violations(snapshot, plan) == []
     assert floor_plan(snapshot) == floor
     assert improve(snapshot, floor, limits=LIMITS) == plan
+    assert list(plans(snapshot, limits=LIMITS)) == [floor, plan]
 
 
 @given(snapshots(replicas_max=5))

@@ -1,0 +1,29 @@
+"""Safety and liveness over many seeded worlds of the real service, control and planning."""
+
+import pytest
+
+from scheduler.simulation.command import failure
+from scheduler.simulation.simulation import simulate
+from scheduler.simulation.world import world_of
+
+SEEDS_PER_TEST = 10
+ROUGH_SEEDS = 200
+CALM_SEEDS = 30
+
+
+@pytest.mark.parametrize("first", range(0, ROUGH_SEEDS, SEEDS_PER_TEST))
+def test_every_promise_is_kept_through_faults(first: int) -> None:
+    for seed in range(first, first + SEEDS_PER_TEST):
+        result = simulate(world_of(seed, with_faults=True))
+
+        assert result.violation is None, failure(result, with_faults=True)
+
+
+@pytest.mark.parametrize("first", range(0, CALM_SEEDS, SEEDS_PER_TEST))
+def test_without_faults_no_run_fails_and_no_lease_expires(first: int) -> None:
+    for seed in range(first, first + SEEDS_PER_TEST):
+        result = simulate(world_of(seed, with_faults=False))
+
+        assert result.violation is None, failure(result, with_faults=False)
+        assert "leases expired" not in result.counts, result.trace.tail()
+        assert "runs ended infrastructure" not in result.counts, result.trace.tail()
