@@ -24,7 +24,7 @@ demo: setup ## run a scheduler, a launcher and sample jobs on this machine
 .PHONY: test
 test: setup ## run every test (under 10 minutes on 2 cores)
 	@.ci/test-servers
-	@$(BIN)/pytest -n 2 --dist loadfile --durations=15 --durations-min=1
+	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile --durations=15 --durations-min=1
 
 .PHONY: check
 check: setup ## format, lint, types, import contracts, proto, architecture, wheels

@@ -1,5 +1,6 @@
 """The commands of placewright-scheduler."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,8 @@ def serve(
 
     Every option can also be set as PLACEWRIGHT_<OPTION>, such as PLACEWRIGHT_REDIS_URL.
     """
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # or gRPC writes to the log at each child's start
+
     from scheduler.app import Addresses
     from scheduler.app import serve as run
     from scheduler.model.errors import PlacewrightError

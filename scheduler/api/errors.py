@@ -23,6 +23,7 @@ CODES: dict[type[errors.PlacewrightError], int] = {
     errors.StaleRunToken: code_pb2.ABORTED,
     errors.CursorTooOld: code_pb2.OUT_OF_RANGE,
     errors.StoreUnavailable: code_pb2.UNAVAILABLE,
+    errors.ServiceStopping: code_pb2.UNAVAILABLE,
     errors.NotCaughtUp: code_pb2.UNAVAILABLE,
     errors.LostLeadership: code_pb2.UNAVAILABLE,
     errors.PlannerFailed: code_pb2.UNAVAILABLE,

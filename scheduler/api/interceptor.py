@@ -11,6 +11,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from scheduler.api.auth import LOCAL, Authenticator, Identity, authorise
+from scheduler.api.draining import Draining
 from scheduler.api.errors import status_of
 from scheduler.model.errors import PlacewrightError
 from scheduler.telemetry.metrics import Metrics
@@ -36,8 +37,8 @@ def caller() -> Identity:
 class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps every RPC of the package; health and reflection pass."""
 
-    def __init__(self, authenticator: Authenticator, metrics: Metrics) -> None:
-        self._authenticator, self._metrics = authenticator, metrics
+    def __init__(self, authenticator: Authenticator, metrics: Metrics, draining: Draining) -> None:
+        self._authenticator, self._metrics, self._draining = authenticator, metrics, draining
 
     async def intercept_service(
         self,
@@ -48,15 +49,16 @@ class Interceptor(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or not method.startswith(PACKAGE):
             return handler
-        call = _Call(method.removeprefix(PACKAGE), self._authenticator, self._metrics)
+        call = _Call(method.removeprefix(PACKAGE), self._authenticator, self._metrics, self._draining)
         return call.wrap(handler)
 
 
 class _Call:
     """What is done around one RPC."""
 
-    def __init__(self, rpc: str, authenticator: Authenticator, metrics: Metrics) -> None:
+    def __init__(self, rpc: str, authenticator: Authenticator, metrics: Metrics, draining: Draining) -> None:
         self._rpc, self._authenticator, self._metrics = rpc, authenticator, metrics
+        self._draining = draining
 
     def wrap(self, handler: "Handler") -> "Handler":
         codecs = {
@@ -94,13 +96,22 @@ class _Call:
             try:
                 with outcome:
                     self._admit(context)
-                    async for response in behaviour(request, context):
+                    async for response in self._until_drained(behaviour(request, context)):
                         yield response
                 await outcome.abort_if_refused(context)
             finally:
                 self._metrics.rpc.record_stream_end(self._rpc, code=outcome.code)
 
         return answer
+
+    async def _until_drained(self, responses: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        while True:
+            async with self._draining.waiting():
+                try:
+                    response = await anext(responses)
+                except StopAsyncIteration:
+                    return
+            yield response
 
     def _admit(self, context: Context) -> None:
         metadata = dict(context.invocation_metadata() or ())

@@ -16,6 +16,7 @@ from placewright.v1 import (
 )
 from scheduler.api.auth import Authenticator
 from scheduler.api.decode_job import Vocabulary
+from scheduler.api.draining import Draining
 from scheduler.api.fleet_service import FleetServicer
 from scheduler.api.interceptor import Interceptor
 from scheduler.api.job_service import JobServicer
@@ -78,8 +79,9 @@ class Server:
         metrics: Metrics,
     ) -> None:
         self._health = health.aio.HealthServicer()
+        self._draining = Draining()
         self._server = grpc.aio.server(
-            interceptors=[Interceptor(authenticator, metrics)],
+            interceptors=[Interceptor(authenticator, metrics, self._draining)],
             options=OPTIONS,
             maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
         )
@@ -113,8 +115,9 @@ class Server:
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
     async def drain(self, grace_s: float) -> None:
-        """Say so, finish what is under way, cut off what takes longer than `grace_s`."""
+        """Say so, end streams, finish what is under way, cut off what takes longer than `grace_s`."""
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._draining.begin()
         await self._server.stop(grace_s)
 
     async def _set_health(self, status: int) -> None:

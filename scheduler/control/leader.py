@@ -97,10 +97,11 @@ class Leader:
 
     async def _rest(self, duration_ms: int) -> None:
         """Until the next renewal, or until the store has been lost: restarted, it takes no write before."""
-        clock, mirror = self._tools.clock, self._tools.mirror
-        ends_ms, losses = clock.monotonic_ms() + duration_ms, mirror.disconnections
-        while clock.monotonic_ms() < ends_ms and mirror.disconnections == losses:
-            await clock.sleep(STORE_RETRY_MS)
+        try:
+            async with asyncio.timeout(duration_ms / 1000):
+                await self._tools.mirror.disconnected()
+        except TimeoutError:
+            return
 
     async def _run_cycles(self, cycle: Cycle, agenda: Agenda) -> None:
         while True:

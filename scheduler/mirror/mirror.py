@@ -33,7 +33,8 @@ class Mirror:
 
     Attributes:
         is_connected: the last read of the stream worked.
-        disconnections: how often the store went out of reach; a rise means that time has passed unseen.
+        disconnections: how often the store went out of reach or the state was loaded anew; a rise means that
+            time has passed unseen.
     """
 
     def __init__(self, store: StateStore, clock: Clock, metrics: Metrics, *, state: State) -> None:
@@ -43,6 +44,7 @@ class Mirror:
         self.disconnections = 0
         self._listeners: list[Listener] = []
         self._advanced = asyncio.Condition()
+        self._disconnected = asyncio.Event()
 
     @classmethod
     async def load(cls, store: StateStore, clock: Clock, metrics: Metrics) -> "Mirror":
@@ -81,6 +83,10 @@ class Mirror:
                 f"within {timeout_ms} ms"
             ) from None
 
+    async def disconnected(self) -> None:
+        """Wait until the store goes out of reach the next time, or the state is loaded anew."""
+        await self._disconnected.wait()
+
     async def _follow(self) -> None:
         commits = await self._store.read_commits(
             self.state.history, self.state.revision, wait_ms=READ_WAIT_MS
@@ -102,6 +108,7 @@ class Mirror:
             await self._wait_for_store(error)
             return
         log.warning("mirror_reloaded", history=self.state.history, revision=self.state.revision)
+        self._time_passed_unseen()
         for listener in tuple(self._listeners):
             listener.reloaded(self.state)
         await self._announce()
@@ -109,9 +116,14 @@ class Mirror:
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
         if self.is_connected:
             log.warning("store_lost", error=str(error))
-            self.disconnections += 1
+            self._time_passed_unseen()
         self.is_connected = False
         await self._clock.sleep(RETRY_AFTER_MS)
+
+    def _time_passed_unseen(self) -> None:
+        self.disconnections += 1
+        self._disconnected.set()
+        self._disconnected = asyncio.Event()
 
     async def _announce(self) -> None:
         async with self._advanced:

@@ -75,6 +75,10 @@ class StoreUnavailable(PlacewrightError):
     """The state store cannot be reached; nothing is known about the outcome."""
 
 
+class ServiceStopping(PlacewrightError):
+    """This process is about to end; the next one, or another, answers."""
+
+
 class NotCaughtUp(PlacewrightError):
     """This process has not seen the asked revision within the deadline."""
 

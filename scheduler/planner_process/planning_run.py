@@ -8,7 +8,7 @@ from scheduler.model.ids import PriorityClassName
 from scheduler.model.plan import Plan, Snapshot, WorkLimits
 from scheduler.model.priority import PriorityClass
 from scheduler.model.state import State
-from scheduler.planning.planner import floor_plan, improve
+from scheduler.planning.planner import plans
 from scheduler.planning.snapshot import snapshot_of
 from scheduler.planning.verify import violations
 
@@ -26,9 +26,8 @@ def plans_of(
         PlannerFailed: a plan breaks a rule.
     """
     snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
-    floor = verified(snapshot, floor_plan(snapshot))
-    yield floor
-    yield verified(snapshot, improve(snapshot, floor, limits=limits))
+    for plan in plans(snapshot, limits=limits):
+        yield verified(snapshot, plan)
 
 
 def verified(snapshot: Snapshot, plan: Plan) -> Plan:

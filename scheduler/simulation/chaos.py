@@ -90,7 +90,7 @@ class Chaos:
             self._around.trace.add(f"{process.name} lags")
             process.link.lag(LAG_MS_MAX)
             await self._last(LAG_LASTS_MS_MAX)
-            process.link.lag(0)
+            process.link.lag(self._around.faults.lag_ms)
 
     async def _last(self, duration_ms_max: int) -> None:
         await asyncio.sleep(self._draw.randint(1_000, duration_ms_max) / 1000)

@@ -20,7 +20,7 @@ from scheduler.simulation.surroundings import Surroundings
 from scheduler.simulation.world import LEASES_MS
 
 OPERATOR = Principal("operator")
-ACTS_EVERY_MS_MAX = 240_000
+ACTS_EVERY_MS_MAX = 80_000
 RETRY_MS_MAX = 3_000
 TRIES_MAX = 20
 

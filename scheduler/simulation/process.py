@@ -46,6 +46,7 @@ class ServiceProcess:
         self.link = StoreLink(
             around.store, around.outage, draw=self._draw, faults=lambda: around.faults, die=self.kill
         )
+        self.link.lag(around.faults.lag_ms)
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     def start(self) -> None:

@@ -33,6 +33,7 @@ class Faults:
 
     Attributes:
         chaos_every_ms: on average, between crashes, stalls, outages and partitions.
+        lag_ms: by which each process may see the stream of commits late.
     """
 
     request_lost_permille: int = 0
@@ -44,6 +45,7 @@ class Faults:
     run_failure_permille: int = 0
     chaos_every_ms: int | None = None
     clock_skew_ms: int = 0
+    lag_ms: int = 0
 
 
 NO_FAULTS = Faults()
@@ -128,10 +130,12 @@ def _faults(draw: Random) -> Faults:
         run_failure_permille=draw.choice((0, 100, 300)),
         chaos_every_ms=draw.choice((40, 90, 240)) * SECOND_MS,
         clock_skew_ms=draw.choice((0, 500, 5_000)),
+        lag_ms=draw.choice((0, 0, 100, 1_500)),
     )
     alone = (
         Faults(request_lost_permille=100, reply_lost_permille=100, duplicated_permille=100),
         Faults(slow_permille=300),
+        Faults(lag_ms=4_000),
         Faults(store_error_permille=40),
         Faults(crash_permille=15),
         Faults(chaos_every_ms=30 * SECOND_MS),

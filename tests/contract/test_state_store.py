@@ -298,7 +298,7 @@ async def test_a_fence_is_new_after_a_gap_and_the_old_one_writes_nothing(world: 
     store = await world.open()
     old = await store.acquire("first", duration_ms=20)
     async with asyncio.timeout(5):
-        while (new := await store.acquire("second", duration_ms=LEASE_MS)) is None:  # noqa: ASYNC110
+        while (new := await store.acquire("second", duration_ms=LEASE_MS)) is None:  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(0.01)
 
     assert old is not None

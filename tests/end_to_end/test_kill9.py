@@ -3,13 +3,14 @@
 `KILL_SEEDS=2,3,4` tries further orders of kills.
 """
 
+import logging
 import os
 import random
 import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,9 @@ from typing import NamedTuple
 import pytest
 
 from placewright import Client, DeadlineExceeded, Job, JobPhase, JobView, Replica, ReplicaState, Unavailable
-from tests.processes import Cell, RunningProcess, a_pool, a_running_cell, wait_until
+from tests.processes import Cell, a_pool, a_running_cell, wait_until
+
+log = logging.getLogger(__name__)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -189,7 +192,7 @@ def test_kill_9_of_anything_loses_no_job_and_runs_nothing_twice(
     ledger: Ledger, tmp_path: Path, *, self_fencing: bool, seed: int
 ) -> None:
     assert shutil.which("flock"), "flock of util-linux must be installed"
-    print(f"seed={seed}")
+    log.warning("seed=%d", seed)
     observer, calm = Observer(), threading.Event()
     pool = a_pool("own", nodes=NODES, self_fencing=self_fencing, lease_duration_seconds=LEASE_S)
     with a_running_cell(tmp_path, pool) as cell, cell.client() as client, ThreadPoolExecutor() as threads:
@@ -206,7 +209,7 @@ def test_kill_9_of_anything_loses_no_job_and_runs_nothing_twice(
         service.cancel()
         service.wait(timeout=CALM_S_MAX)
 
-        print(f"{len(acknowledged)} jobs, {observer.looks} looks, kills: {', '.join(kills.done)}")
+        log.warning("%d jobs, %d looks, kills: %s", len(acknowledged), observer.looks, ", ".join(kills.done))
         assert {job.name: job.job_id for job in jobs} == acknowledged
         assert {job.phase for job in jobs} == {JobPhase.SUCCEEDED}
         _check_ledger(ledger, jobs, is_done_once=not self_fencing)
@@ -259,7 +262,9 @@ def _observe_until_calm(cell: Cell, observer: Observer, *, calm: threading.Event
                 observer.look(list(client.list_jobs(page_size=1000)))
 
 
-def _wait_until_finished(client: Client, observer: Observer, acknowledged: Mapping[str, str]) -> list[JobView]:
+def _wait_until_finished(
+    client: Client, observer: Observer, acknowledged: Mapping[str, str]
+) -> list[JobView]:
     """The short jobs once all are over."""
 
     def finished() -> list[JobView]:
@@ -278,11 +283,20 @@ def _check_ledger(ledger: Ledger, jobs: Sequence[JobView], *, is_done_once: bool
     assert ledger.entries("overlap") == [], "two runs of a replica were alive together"
     ended = {entry.task for entry in ledger.entries("end")}
     runs = [job.replicas[0].run for job in jobs]
-    needed = {(run.run_id, str(i)) for run in runs if run and run.placement for i in range(run.placement.tasks)}
+    needed = {
+        (run.run_id, str(i)) for run in runs if run and run.placement for i in range(run.placement.tasks)
+    }
     assert needed <= ended, "a job succeeded though a task of its last run did not end"
     if is_done_once:
         work = Counter(entry.work for entry in ledger.entries("end"))
         assert [one for one, times in work.items() if times > 1] == [], "work was done twice"
+
+
+def _tasks_of_last_run(job: JobView) -> list[tuple[str, str]]:
+    run = job.replicas[0].run
+    assert run is not None, job
+    assert run.placement is not None, job
+    return [(run.run_id, str(index)) for index in range(run.placement.tasks)]
 
 
 def _histories(cell: Cell) -> set[str]:

@@ -1,26 +1,28 @@
 """The auditor is worth its trust: each planted bug is found within a few seeds."""
 
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pytest
 
 from scheduler.control.cycle import Cycle
 from scheduler.control.leases import LeaseWatch
-from scheduler.model.ids import RunId
-from scheduler.model.job import Job
-from scheduler.model.records import Kind
+from scheduler.model.ids import LauncherId, RunId
+from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
 from scheduler.model.run import Run
 from scheduler.model.state import State
-from scheduler.model.transaction import Commit, Fence, IsAt, Outcome, Transaction
+from scheduler.model.transaction import Commit, Outcome, Transaction
 from scheduler.model.transitions import sessions
 from scheduler.model.transitions.runs import live_run
 from scheduler.service.launchers import Claim, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
 from scheduler.service.watch import Watches
 from scheduler.simulation.launcher import SimulatedLauncher
+from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
-from scheduler.simulation.simulation import Parts, simulate
+from scheduler.simulation.simulation import Parts, Result, simulate
 from scheduler.simulation.store import Store
 from scheduler.simulation.world import world_of
 
@@ -44,19 +46,153 @@ def without_fence(transaction: Transaction) -> Transaction:
     return replace(transaction, fence=None)
 
 
-def without_run_checks(transaction: Transaction) -> Transaction:
-    if transaction.fence is not None:
+def without_versions(transaction: Transaction) -> Transaction:
+    """Claims and reports are written whatever has happened meanwhile."""
+    if transaction.fence is not None or not any(isinstance(put.entity, Run) for put in transaction.puts):
         return transaction
-    checks = (c for c in transaction.checks if not (isinstance(c, IsAt) and c.key.kind is Kind.RUN))
-    return replace(transaction, checks=tuple(checks))
+    return replace(transaction, checks=())
 
 
 class HastyLauncher(SimulatedLauncher):
-    """Takes its own claim for granted."""
+    """Starts what it is offered without asking."""
 
     async def _claim_until_answered(self, ref: SessionRef, run_id: RunId) -> Claim | None:
-        for process in self._network.up():
-            found = live_run(process.parts.state, run_id)
+        with suppress(Unreachable):
+            found = live_run(self._network.replica().parts.state, run_id)
             if found is not None:
-                return Claim(run=found.run, job_name=found.job.spec.name, replica_index=0, payload=payload_of(found.job))
+                payload = LaunchPayload(job_id=found.job.id, command=(), env=())
+                return Claim(run=found.run, job_name=found.job.spec.name, replica_index=0, payload=payload)
         return await super()._claim_until_answered(ref, run_id)
+
+
+class ForgetfulLauncher(SimulatedLauncher):
+    """Loses the mark that it has started a run, so that after a crash it takes it for absent."""
+
+    def _restore(self) -> None:
+        for note in self._disk.notes.values():
+            note.is_started = False
+        super()._restore()
+
+
+class UnfencedLauncher(SimulatedLauncher):
+    """Starts tasks without a watchdog, on pools that promise one."""
+
+    def _start_tasks(self, claim: Claim, *, epoch: int) -> None:
+        self._pools = {pool_id: replace(spec, self_fencing=False) for pool_id, spec in self._pools.items()}
+        super()._start_tasks(claim, epoch=epoch)
+
+
+class BlindPlanner(SimulatedPlanner):
+    """Plans as if nothing ran, and so finds room for everything."""
+
+    async def reset(self, state: State) -> None:
+        empty = State(state.history)
+        for kind in Kind:
+            if kind not in (*UNMIRRORED, Kind.RUN):
+                for record in state.records(kind):
+                    empty.put(record)
+        empty.revision = state.revision
+        await super().reset(empty)
+
+    async def observe(self, commits: Sequence[Commit]) -> None:
+        seen = [replace(c, records=tuple(r for r in c.records if not isinstance(r.entity, Run))) for c in commits]
+        await super().observe(seen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A bug, and seeds of which one finds it.
+
+    Attributes:
+        broken: the method of the service that does nothing, or something else, in this case.
+    """
+
+    id: str
+    finds: str
+    first_seed: int = 0
+    parts: Parts = Parts()
+    broken: tuple[object, str, object] | None = None
+
+
+async def nothing(*_: object, **__: object) -> None:
+    """Leave out what should be done."""
+
+
+def shortest_lease_at_once(state: State, launcher_id: LauncherId) -> int:
+    pools = sessions.served_pools(state, launcher_id)
+    return min((pool.spec.lease_duration_ms for pool in pools), default=sessions.LEASE_WITHOUT_POOLS_MS)
+
+
+CASES = [
+    Case(
+        id="store_that_does_not_check_the_fence",
+        finds="deposed leader",
+        parts=Parts(store=lambda memory: AlteringStore(memory, without_fence)),
+    ),
+    Case(
+        id="store_that_does_not_check_versions_of_claims_and_reports",
+        finds="run",
+        parts=Parts(store=lambda memory: AlteringStore(memory, without_versions)),
+    ),
+    Case(
+        id="launcher_that_starts_before_it_claims",
+        finds="without a claim",
+        parts=Parts(launcher=HastyLauncher),
+    ),
+    Case(
+        id="launcher_that_forgets_what_it_started",
+        finds="tasks",
+        parts=Parts(launcher=ForgetfulLauncher),
+    ),
+    Case(
+        id="launcher_without_a_watchdog",
+        finds="while its tasks live",
+        parts=Parts(launcher=UnfencedLauncher),
+    ),
+    Case(
+        id="planner_that_does_not_see_what_runs",
+        finds="devices used|used by another|the limit is",
+        parts=Parts(planner=lambda around, name: BlindPlanner(around, name=name)),
+    ),
+    Case(
+        id="leases_that_go_on_while_the_store_is_away",
+        finds="expired at",
+        broken=(LeaseWatch, "restart", lambda _: None),
+    ),
+    Case(
+        id="leader_that_does_not_catch_up_first",
+        finds="",
+        broken=(Cycle, "_catch_up", nothing),
+    ),
+    Case(
+        id="leases_that_get_shorter_at_once",
+        finds="while its tasks live",
+        broken=(sessions, "lease_duration_ms", shortest_lease_at_once),
+    ),
+    Case(
+        id="replica_that_takes_what_it_has_not_seen_for_unknown",
+        finds="",
+        broken=(ServiceParts, "write_known", ServiceParts.write),
+    ),
+    Case(
+        id="watch_that_resumes_without_what_it_missed",
+        finds="watcher",
+        broken=(Watches, "_catch_up", nothing),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_planted_bug_is_found(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    if case.broken is not None:
+        monkeypatch.setattr(*case.broken)
+
+    found = first_violation(case.parts, range(case.first_seed, case.first_seed + SEEDS_MAX))
+
+    assert found is not None, f"not found by {SEEDS_MAX} seeds from {case.first_seed}"
+    assert re.search(case.finds, str(found.violation)), found.violation
+
+
+def first_violation(parts: Parts, seeds: range) -> Result | None:
+    results = (simulate(world_of(seed, with_faults=True), parts=parts) for seed in seeds)
+    return next((result for result in results if result.violation is not None), None)
