@@ -112,7 +112,7 @@ class Cycle:
         self._leases.restart()
 
     async def _catch_up(self) -> None:
-        """Before the first decision, see all that earlier leaders wrote, and what this one wrote unanswered."""
+        """Before deciding anything, see what earlier leaders wrote, and what this one wrote unanswered."""
         if not self._is_caught_up:
             await catch_up(self._tools.store, self._tools.mirror, fence=self._fence)
             self._is_caught_up = True

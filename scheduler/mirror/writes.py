@@ -20,7 +20,9 @@ from scheduler.model.transaction import (
 from scheduler.ports import StateStore
 
 ATTEMPTS_MAX = 20
-NEVER = IsAt(Key(Kind.GUIDANCE, GUIDANCE_ID), Revision(0))  # a check that never holds: its conflict tells the revision
+NEVER = IsAt(
+    Key(Kind.GUIDANCE, GUIDANCE_ID), Revision(0)
+)  # a check that never holds: its conflict tells the revision
 
 
 class RequestSeen(Exception):
@@ -58,7 +60,7 @@ async def write(
 async def catch_up(store: StateStore, mirror: Mirror, *, fence: Fence | None) -> None:
     """Bring the mirror to the newest revision that the store has now; nothing is written.
 
-    What a write without an answer has done is seen then, and with the newest fence nobody else controls any more.
+    What a write without an answer has done is seen then; with the newest fence nobody else controls any more.
 
     Raises:
         LostLeadership: the fence is not the newest.

@@ -21,7 +21,7 @@ from scheduler.model.transaction import Outcome, Transaction
 from scheduler.model.transitions.jobs import cancel_requested, submitted
 from scheduler.model.view import JobView, job_view, phase_of
 from scheduler.service.parts import Parts, idempotency_record
-from scheduler.service.ulid import ulid
+from scheduler.service.ulid import Ulids
 
 UNFINISHED_JOBS_MAX = 200_000
 
@@ -95,6 +95,7 @@ class Jobs:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._ulids = Ulids(parts.random_bytes)
 
     async def submit(self, submission: Submission, principal: Principal) -> Accepted:
         """Accept one job; durable when this returns.
@@ -120,7 +121,7 @@ class Jobs:
 
     def _draft(self, submission: Submission, principal: Principal) -> _Draft:
         now_ms = self._parts.clock.now_ms()
-        job_id = JobId(f"{self._parts.cell}-{ulid(now_ms, self._parts.random_bytes)}")
+        job_id = JobId(f"{self._parts.cell}-{self._ulids.next(now_ms)}")
         content = (submission.spec, submission.command, submission.env)
         record = idempotency_record(principal, submission.request_id, content=content, resource_id=job_id)
         job = Job(

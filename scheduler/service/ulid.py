@@ -1,13 +1,26 @@
-"""ULIDs: ids that sort by the time they were made."""
+"""ULIDs: ids that sort by the time and order in which they were made."""
 
 from collections.abc import Callable
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RANDOM_BYTES = 10
+RANDOM_BITS = 80
 LENGTH = 26
 
 
-def ulid(now_ms: int, random_bytes: Callable[[int], bytes]) -> str:
-    """48 bits of milliseconds, 80 random bits, in lower-case Crockford base 32 (github.com/ulid/spec)."""
-    number = (now_ms << 80) | int.from_bytes(random_bytes(RANDOM_BYTES), "big")
-    return "".join(ALPHABET[(number >> (5 * place)) & 31] for place in reversed(range(LENGTH)))
+class Ulids:
+    """Makes ULIDs that only grow, also within a millisecond and when the clock is set back.
+
+    48 bits of milliseconds, 80 random bits, in lower-case Crockford base 32 (github.com/ulid/spec).
+    """
+
+    def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
+        self._random_bytes = random_bytes
+        self._last = 0
+
+    def next(self, now_ms: int) -> str:
+        if now_ms > self._last >> RANDOM_BITS:
+            self._last = (now_ms << RANDOM_BITS) | int.from_bytes(self._random_bytes(RANDOM_BYTES), "big")
+        else:
+            self._last += 1
+        return "".join(ALPHABET[(self._last >> (5 * place)) & 31] for place in reversed(range(LENGTH)))

@@ -63,7 +63,11 @@ class Watches:
 
         Raises:
             CursorTooOld: the position is of another history or has been trimmed.
+            NotCaughtUp: this process has not seen what the caller has been told elsewhere.
         """
+        if cursor is not None:
+            self._refuse_foreign(cursor)
+            await self._parts.mirror.caught_up(cursor.revision)
         changes = _Changes(self._parts.state.revision)
         self._parts.mirror.add_listener(changes)
         try:
@@ -80,17 +84,22 @@ class Watches:
 
     async def _catch_up(self, cursor: Cursor, changes: "_Changes") -> None:
         """Note what has changed between the cursor and the moment of listening."""
-        if cursor.history != self._parts.state.history:
-            raise CursorTooOld("the cursor is of another history: list again and watch from there")
+        self._refuse_foreign(cursor)
         after, until = cursor.revision, changes.seen
         missed: list[Commit] = []
         while after < until:
             commits = await self._parts.store.read_commits(cursor.history, after, wait_ms=0)
             if not commits:
                 break
-            missed += commits
+            missed += [
+                commit for commit in commits if commit.revision <= until
+            ]  # the others are not seen here
             after = commits[-1].revision
         changes.add_earlier(missed)
+
+    def _refuse_foreign(self, cursor: Cursor) -> None:
+        if cursor.history != self._parts.state.history:
+            raise CursorTooOld("the cursor is of another history: list again and watch from there")
 
 
 class _Changes:

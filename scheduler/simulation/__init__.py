@@ -1,1 +1,1 @@
-"""Whole virtual hours of the real service, control and planning, with faults and an auditor; seeded, exact."""
+"""Worlds in virtual time that drive the real service, control and planning, with faults and an auditor."""

@@ -1,12 +1,19 @@
 """Chaos: crashes, stalls, outages, partitions, one after the other while the world is busy."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from scheduler.simulation.simulation import Simulation
+from scheduler.model.ids import LauncherId
+from scheduler.simulation.auditor.records import RecordsAuditor
+from scheduler.simulation.launcher import SimulatedLauncher
+from scheduler.simulation.network import Network
+from scheduler.simulation.process import ServiceProcess
+from scheduler.simulation.surroundings import Surroundings
+from scheduler.state.memory import MemoryStore
 
+DRAIN_MS = 2_000
 STALL_MS_MAX = 40_000
 OUTAGE_MS_MAX = 120_000
 SHORT_OUTAGE_MS_MAX = 12_000  # a leader may outlive it
@@ -15,10 +22,32 @@ LAG_MS_MAX = 9_000
 LAG_LASTS_MS_MAX = 60_000
 
 
+class Breakable(Protocol):
+    """What lives in a world and can be broken."""
+
+    @property
+    def around(self) -> Surroundings: ...
+
+    @property
+    def network(self) -> Network: ...
+
+    @property
+    def memory(self) -> MemoryStore: ...
+
+    @property
+    def records(self) -> RecordsAuditor: ...
+
+    @property
+    def replicas(self) -> Sequence[ServiceProcess]: ...
+
+    @property
+    def launchers(self) -> Mapping[LauncherId, SimulatedLauncher]: ...
+
+
 class Chaos:
     """Breaks things and mends them again."""
 
-    def __init__(self, simulation: "Simulation") -> None:
+    def __init__(self, simulation: Breakable) -> None:
         self._simulation = simulation
         self._around, self._network = simulation.around, simulation.network
         self._draw = Random(f"{simulation.around.world.seed}/chaos")
@@ -28,11 +57,14 @@ class Chaos:
         assert every_ms is not None
         acts = (
             self._crash_service,
+            self._drain_service,
             self._crash_launcher,
             self._crash_launcher,
             self._stall,
             self._stall,
             self._break_store,
+            self._restart_store,
+            self._start_new_history,
             self._cut_off,
             self._cut_off,
             self._lag,
@@ -45,6 +77,14 @@ class Chaos:
     async def _crash_service(self) -> None:
         if self._simulation.replicas:
             self._draw.choice(self._simulation.replicas).kill()
+
+    async def _drain_service(self) -> None:
+        """A process is told to end: it has a little time to give its leader lease up."""
+        if self._simulation.replicas:
+            process = self._draw.choice(self._simulation.replicas)
+            process.drain()
+            await asyncio.sleep(DRAIN_MS / 1000)
+            process.kill()
 
     async def _crash_launcher(self) -> None:
         launchers = list(self._simulation.launchers.values())
@@ -73,6 +113,16 @@ class Chaos:
         outage.end()
         self._simulation.records.store_was_away(self._around.clock.elapsed_ms() - began_ms)
         self._around.trace.add("the store is back")
+
+    async def _restart_store(self) -> None:
+        """It lost nothing, but takes no write before a leader has vouched for it."""
+        self._around.trace.add("the store is restarted")
+        self._simulation.memory.restart()
+
+    async def _start_new_history(self) -> None:
+        """As after a failover that lost nothing: every cursor is foreign."""
+        self._around.trace.add("the store starts a new history")
+        self._simulation.memory.start_new_history()
 
     async def _cut_off(self) -> None:
         launchers = sorted(self._simulation.launchers)

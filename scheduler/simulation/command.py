@@ -1,9 +1,9 @@
 """The `simulate` command: many worlds, each from its seed, until a promise breaks."""
 
 import subprocess
-import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -17,8 +17,18 @@ class BadSeeds(ValueError):
     """The range of seeds cannot be used."""
 
 
-def run(seeds: str, *, with_faults: bool, trace: Path | None) -> int:
-    """Live through every world of a range; the exit code: 1 when a promise was broken.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What to print at the end, and the exit code: 1 when a promise was broken."""
+
+    text: str
+    exit_code: int
+
+
+def run(seeds: str, *, with_faults: bool, trace: Path | None) -> Outcome:
+    """Live through every world of a range, up to the first broken promise; progress goes to stderr.
+
+    `trace` is a file for every line of the last world.
 
     Raises:
         BadSeeds
@@ -31,10 +41,8 @@ def run(seeds: str, *, with_faults: bool, trace: Path | None) -> int:
         if trace is not None:
             trace.write_text("\n".join(result.trace.lines) + "\n")
         if result.violation is not None:
-            print(failure(result, with_faults=with_faults), file=sys.stdout)
-            return 1
-    print(summary(len(chosen), counts, seconds=time.monotonic() - started_s), file=sys.stdout)
-    return 0
+            return Outcome(failure(result, with_faults=with_faults), 1)
+    return Outcome(summary(len(chosen), counts, seconds=time.monotonic() - started_s), 0)
 
 
 def parsed(seeds: str) -> range:
@@ -64,7 +72,7 @@ def failure(result: Result, *, with_faults: bool) -> str:
     faults = "--faults" if with_faults else "--no-faults"
     return (
         f"{result.trace.tail()}\n"
-        f"seed={result.seed} commit={commit()} virtual_time={result.virtual_ms / 1000:.3f}s {result.violation}\n"
+        f"seed={result.seed} commit={commit()} virtual_time={result.virtual_ms / 1000}s: {result.violation}\n"
         f"again: placewright-scheduler simulate --seeds {result.seed} {faults} --trace trace.txt"
     )
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -14,8 +13,9 @@ from scheduler.model.run import EndReason, RunState
 from scheduler.service.desired import Delta, DesiredRun
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.simulation.attachment import Stream, StreamEnded, attach
-from scheduler.simulation.host import End, Hosts, Lease, script_of
+from scheduler.simulation.host import End, Lease, script_of
 from scheduler.simulation.network import Network, Unreachable
+from scheduler.simulation.notes import Belongings, Held, Note
 from scheduler.simulation.reporting import Renewer, Reporter
 from scheduler.simulation.surroundings import Surroundings
 
@@ -24,42 +24,6 @@ PERSIST_MS_MAX = 3
 STOCKOUT_PERMILLE = 100
 READY = PoolStatus(ready=True)
 CRASH_SHARE = 4  # crash points of a launcher are fewer than a service's, so each is as many times as likely
-
-
-@dataclass(slots=True, kw_only=True)
-class Note:
-    """What the launcher's disk says of a run; it outlives the launcher."""
-
-    pool_id: PoolId
-    run_token: int | None = None
-    is_started: bool = False
-    end: End | None = None
-
-
-@dataclass(slots=True)
-class Disk:
-    """Durable notes by run."""
-
-    notes: dict[RunId, Note] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Belongings:
-    """What outlives a launcher."""
-
-    disk: Disk
-    hosts: Hosts
-
-
-@dataclass(slots=True)
-class Held:
-    """What the launcher has in memory of a run it has noted."""
-
-    desired: DesiredRun | None = None
-    is_claiming: bool = False
-    is_launching: bool = False
-    is_released: bool = False
-    told: RunState | None = None
 
 
 class SimulatedLauncher:

@@ -13,8 +13,8 @@ from scheduler.model.records import Kind
 from scheduler.model.run import Run, RunState
 from scheduler.service.fleet import Caller
 from scheduler.simulation.auditor.records import RecordsAuditor
-from scheduler.simulation.launcher import Belongings
 from scheduler.simulation.network import Network, Unreachable
+from scheduler.simulation.notes import Belongings
 from scheduler.simulation.process import ServiceProcess
 from scheduler.simulation.surroundings import Surroundings
 from scheduler.simulation.world import LEASES_MS
@@ -53,7 +53,9 @@ class Operator:
     async def _apply(self, pool_id: PoolId, spec: PoolSpec) -> None:
         caller = self._caller()
         fencing = "fences itself" if spec.self_fencing else "does not fence itself"
-        self._around.trace.add(f"apply {pool_id}: {spec.launcher_id}, lease {spec.lease_duration_ms}, {fencing}")
+        self._around.trace.add(
+            f"apply {pool_id}: {spec.launcher_id}, lease {spec.lease_duration_ms}, {fencing}"
+        )
         if await self._do(lambda p: p.fleet.apply(pool_id, spec, version=None, caller=caller)):
             self._specs[pool_id] = spec
 

@@ -78,6 +78,13 @@ class ServiceProcess:
         for task in tuple(self._tasks):
             task.cancel()
 
+    def drain(self) -> None:
+        """End what is under way; what must be said at the end can still be said."""
+        self._around.trace.add(f"{self.name} drains")
+        self.is_up = False
+        for task in tuple(self._tasks):
+            task.cancel()
+
     async def _run(self) -> None:
         mirror = await self._load()
         parts = Parts(

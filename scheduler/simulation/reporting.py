@@ -61,7 +61,9 @@ class Renewer:
         ref, sent_at_ms = self._launcher.session, self._around.clock.elapsed_ms()
         assert ref is not None
         try:
-            session = await self._network.call(self._launcher.id, lambda process: process.launchers.renew(ref))
+            session = await self._network.call(
+                self._launcher.id, lambda process: process.launchers.renew(ref)
+            )
         except StaleSession:
             self._launcher.lose(ref)
             return False
@@ -107,7 +109,8 @@ class Reporter:
             for report in reports:
                 self.add(report.run_id)
             return False
-        return all([self._take(ref, r, result) for r, result in zip(reports, results, strict=True)])
+        dealt_with = [self._take(ref, r, result) for r, result in zip(reports, results, strict=True)]
+        return all(dealt_with)
 
     def _take(self, ref: SessionRef, report: Report, result: Revision | PlacewrightError) -> bool:
         match result:

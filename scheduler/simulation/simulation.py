@@ -12,9 +12,10 @@ from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
 from scheduler.simulation.auditor.records import OUTAGE_NOTICED_MS_MIN, RecordsAuditor
 from scheduler.simulation.chaos import Chaos
 from scheduler.simulation.host import Hosts
-from scheduler.simulation.launcher import Belongings, Disk, SimulatedLauncher
+from scheduler.simulation.launcher import SimulatedLauncher
 from scheduler.simulation.logs import Logs, logs_captured
 from scheduler.simulation.network import Network
+from scheduler.simulation.notes import Belongings, Disk
 from scheduler.simulation.operators import Operator
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.process import ServiceProcess
@@ -94,7 +95,7 @@ class Simulation:
             launcher_id: Belongings(disk=Disk(), hosts=Hosts(self.around, self.records, name=launcher_id))
             for launcher_id in world.launchers
         }
-        self._starts = 0
+        self._calm = asyncio.Event()
         self._draw = Random(f"{world.seed}/simulation")
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -173,6 +174,7 @@ class Simulation:
         """From now on nothing goes wrong any more."""
         self.around.trace.add("calm")
         self.around.faults = NO_FAULTS
+        self._calm.set()
         for task in busy:
             task.cancel()
         if self.around.outage.is_on:
@@ -228,11 +230,17 @@ class Simulation:
             launcher.start()
             await launcher.died.wait()
             self.records.count("launcher crashes")
-            await asyncio.sleep(self._draw.randint(100, self._downtime_ms_max()) / 1000)
+            await self._stay_down(self._draw.randint(100, self._downtime_ms_max()))
+
+    async def _stay_down(self, duration_ms: int) -> None:
+        """For a while, or until all is calm."""
+        try:
+            async with asyncio.timeout(duration_ms / 1000):
+                await self._calm.wait()
+        except TimeoutError:
+            return
 
     def _downtime_ms_max(self) -> int:
         """Sometimes longer than every lease."""
         is_long = self._draw.random() < 0.2 and self.around.faults is not NO_FAULTS
         return 400_000 if is_long else RESTART_MS_MAX
-
-

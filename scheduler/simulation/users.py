@@ -6,7 +6,14 @@ from contextlib import aclosing
 from random import Random
 from typing import Any, TypeVar
 
-from scheduler.model.errors import CursorTooOld, NotCaughtUp, NotFound, PlacewrightError, RequestIdReused, StoreUnavailable
+from scheduler.model.errors import (
+    CursorTooOld,
+    NotCaughtUp,
+    NotFound,
+    PlacewrightError,
+    RequestIdReused,
+    StoreUnavailable,
+)
 from scheduler.model.ids import JobId, Principal, Revision
 from scheduler.service.jobs import JobFilter, Submission
 from scheduler.service.watch import Cursor, EventKind, WatchEvent
@@ -97,7 +104,9 @@ class User:
 class Watcher:
     """Watches every job, on one stream after the other, from where the last one ended."""
 
-    def __init__(self, around: Surroundings, network: Network, promises: PromisesAuditor, *, name: str) -> None:
+    def __init__(
+        self, around: Surroundings, network: Network, promises: PromisesAuditor, *, name: str
+    ) -> None:
         self.name, self.log = name, WatchLog()
         self._around, self._network, self._promises = around, network, promises
         self._draw = Random(f"{around.world.seed}/{name}")
@@ -146,7 +155,13 @@ class Watcher:
             assert event.job_id is not None, event
             self.log.known.pop(event.job_id, None)
         if event.cursor is not None:
-            self._cursor = event.cursor
+            self._take_cursor(event.cursor)
+
+    def _take_cursor(self, cursor: Cursor) -> None:
+        held = self._cursor
+        if held is not None and held.history == cursor.history and cursor.revision < held.revision:
+            self._around.violated(f"the cursor of {self.name} went from {held.revision} to {cursor.revision}")
+        self._cursor = cursor
 
 
 END = WatchEvent(kind=EventKind.REMOVED, revision=Revision(0))

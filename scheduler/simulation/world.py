@@ -21,7 +21,7 @@ HOUR_MS = 60 * MINUTE_MS
 DOLLAR = 1_000_000
 TOPOLOGIES = {"2x2x1": 4, "2x2x2": 8, "2x2x4": 16}
 CHIPS_PER_HOST = 4
-CALM_MS = 12 * MINUTE_MS
+CALM_MS = 8 * MINUTE_MS
 LONG_EVERY = 100  # one world in so many lasts for hours
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
 CLASSES = ("frontier", "standard", "batch")
@@ -135,7 +135,7 @@ def _faults(draw: Random) -> Faults:
     alone = (
         Faults(request_lost_permille=100, reply_lost_permille=100, duplicated_permille=100),
         Faults(slow_permille=300),
-        Faults(lag_ms=4_000),
+        Faults(lag_ms=8_000, crash_permille=15, store_error_permille=40),
         Faults(store_error_permille=40),
         Faults(crash_permille=15),
         Faults(chaos_every_ms=30 * SECOND_MS),
@@ -159,7 +159,8 @@ def pool_spec(draw: Random, *, launcher_id: LauncherId) -> PoolSpec:
     """A pool of nodes or of slices; reserved or rented."""
     is_sliced = draw.random() < 0.3
     is_rented = draw.random() < 0.3
-    nodes, slices = (), ()
+    nodes: tuple[NodeGroup, ...] = ()
+    slices: tuple[SliceGroup, ...] = ()
     if is_sliced and not (is_rented and draw.random() < 0.5):
         slices = tuple(
             SliceGroup(slices=draw.randint(1, 3), topology=t, accelerators_per_slice=TOPOLOGIES[t])
@@ -198,7 +199,9 @@ def _job(
         priority_class=PriorityClassName(draw.choice(CLASSES)),
         alternatives=_alternatives(draw),
         constraints=_constraints(draw, pools),
-        training=Training(estimated_duration_ms=draw.choice((None, work.duration_ms))) if is_training else None,
+        training=Training(estimated_duration_ms=draw.choice((None, work.duration_ms)))
+        if is_training
+        else None,
         inference=None if is_training else Inference(replicas=draw.randint(1, 4)),
         max_duration_ms=draw.choice((None, None, 2 * MINUTE_MS)),
         grace_period_ms=draw.choice((0, 10, 30)) * SECOND_MS,

@@ -137,7 +137,7 @@ def test_pools_show_how_they_stand(cell: Cell) -> None:
     pools = json.loads(output_of(cell, "pools", "-o", "json"))
 
     assert header.split()[0] == "POOL"
-    assert row.split()[:3] == ["own", "h100", "own/us-ashburn/"]
+    assert row.split()[:3] == ["own", "h100", "own/us-ashburn/*"]
     assert row.split()[-1] == "ready"
     assert [(pool["pool_id"], pool["usage"]["accelerators"]) for pool in pools] == [("own", 8)]
 

@@ -8,18 +8,28 @@ import os
 import random
 import shutil
 import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from placewright import Client, DeadlineExceeded, Job, JobPhase, JobView, Replica, ReplicaState, Unavailable
-from tests.processes import Cell, a_pool, a_running_cell, wait_until
+from placewright import (
+    Client,
+    DeadlineExceeded,
+    Job,
+    JobPhase,
+    JobView,
+    Replica,
+    ReplicaState,
+    Unavailable,
+    WatchEventKind,
+)
+from tests.ledger import TASK, Ledger
+from tests.processes import WITHIN_S, Cell, a_pool, a_running_cell, wait_until
 
 log = logging.getLogger(__name__)
 
@@ -33,55 +43,6 @@ CALL_TIMEOUT_S = 3.0
 CALM_S_MAX = 90.0  # back-offs after lost starts
 LEASE_S = 5
 NODES, DEVICES = 4, 8
-
-TASK = """
-line="$PLACEWRIGHT_RUN_ID $PLACEWRIGHT_TASK_INDEX $$"
-exec 9>>"$LOCKS/$PLACEWRIGHT_JOB_ID-$PLACEWRIGHT_REPLICA_INDEX-$PLACEWRIGHT_TASK_INDEX"
-flock -n 9 || echo "overlap $line" >>"$LEDGER"
-echo "start $line" >>"$LEDGER"
-sleep "$SECONDS_OF_WORK"
-echo "end $line" >>"$LEDGER"
-"""
-
-
-class Entry(NamedTuple):
-    """One line that a task wrote: start, end, or overlap where another run of its replica was alive."""
-
-    what: str
-    run_id: str
-    task_index: str
-    process_id: str
-
-    @property
-    def task(self) -> tuple[str, str]:
-        return self.run_id, self.task_index
-
-    @property
-    def work(self) -> tuple[str, str]:
-        """The task, whichever run it is of."""
-        return self.run_id.rpartition("-")[0], self.task_index
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """The file to which tasks append, and the locks that they hold while they live."""
-
-    folder: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"LEDGER": str(self.folder / "ledger"), "LOCKS": str(self.folder / "locks")}
-
-    def entries(self, what: str) -> list[Entry]:
-        lines = (self.folder / "ledger").read_text().splitlines()
-        return [entry for entry in (Entry(*line.split(" ")) for line in lines) if entry.what == what]
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    (tmp_path / "locks").mkdir()
-    (tmp_path / "ledger").touch()
-    return Ledger(tmp_path)
 
 
 @dataclass
@@ -133,7 +94,7 @@ class Kills:
         """Kill everything several times, alone and together, also while it starts."""
         acts = [
             *[self.service] * 2, *[self.launcher] * 3, *[self.store] * 3, *[self.planner] * 2,
-            self.service_as_it_starts, self.launcher_as_it_starts, self.all_at_once,
+            self.service_as_it_starts, self.launcher_as_it_starts, self.all_at_once, self.launcher_for_long,
         ]  # fmt: skip
         self._random.shuffle(acts)
         for act in acts:
@@ -153,6 +114,12 @@ class Kills:
 
     def launcher(self) -> None:
         self._cell.kill_launcher()
+        self._cell.start_launcher()
+
+    def launcher_for_long(self) -> None:
+        """Longer than its lease: runs become unreachable, and where they fence themselves, lost."""
+        self._cell.kill_launcher()
+        self._pause(LEASE_S + 1.0, LEASE_S + 2.0)
         self._cell.start_launcher()
 
     def launcher_as_it_starts(self) -> None:
@@ -186,110 +153,122 @@ class Kills:
         threading.Event().wait(self._random.uniform(seconds_min, seconds_max))
 
 
+@dataclass
+class Story:
+    """What happens while everything is killed, and what must be true in the end.
+
+    Attributes:
+        calm: set when nothing is killed any more.
+        acknowledged: ids of jobs by their names.
+    """
+
+    cell: Cell
+    ledger: Ledger
+    observer: Observer = field(default_factory=Observer)
+    calm: threading.Event = field(default_factory=threading.Event)
+    acknowledged: dict[str, str] = field(default_factory=dict)
+
+    def client(self) -> Client:
+        return Client(self.cell.address, timeout_s=CALL_TIMEOUT_S, outage_s_max=WITHIN_S)
+
+    def service(self) -> Job:
+        return Job(
+            name="service", kind="inference", replicas=2, accelerators="h100:1", queue="services",
+            command=["sh", "-c", TASK], env=self.ledger.environment(seconds_of_work=3600), grace_period="1s",
+        )  # fmt: skip
+
+    def short_job(self, number: int) -> Job:
+        return Job(
+            name=f"short-{number}", queue="short", accelerators="h100:2x4" if number % 4 == 0 else "h100:2",
+            command=["sh", "-c", TASK], env=self.ledger.environment(seconds_of_work=number % 8 * 0.3),
+            estimated_duration="1h", grace_period="1s",
+        )  # fmt: skip
+
+    def submit_until_calm(self) -> None:
+        """A steady stream of jobs, each repeated until it is acknowledged."""
+        with self.client() as client:
+            while not self.calm.wait(SUBMIT_EVERY_S):
+                job = self.short_job(len(self.acknowledged))
+                submit = partial(self._submit, client, job)
+                self.acknowledged[job.name] = wait_until(submit, "acknowledged", within_s=CALM_S_MAX)
+
+    def _submit(self, client: Client, job: Job) -> str:
+        with suppress(Unavailable, DeadlineExceeded):
+            return client.submit(job, request_id=f"request-{job.name}").job_id
+        return ""
+
+    def observe_until_calm(self) -> None:
+        """Look at every job, again and again."""
+        with self.client() as client:
+            while not self.calm.wait(OBSERVE_EVERY_S):
+                with suppress(Unavailable, DeadlineExceeded):
+                    self.observer.look(list(client.list_jobs(page_size=1000)))
+
+    def watch_until_finished(self, last: str) -> set[str]:
+        """The jobs that one watch, over all outages, says are over, up to the last one."""
+        finished = set[str]()
+        with self.client() as client:
+            for event in client.watch_jobs():
+                assert event.kind is not WatchEventKind.RESTARTED, "the watch has lost its position"
+                if event.job is not None and event.job.is_finished:
+                    finished.add(event.job_id)
+                if last in finished:
+                    break
+        return finished
+
+    def wait_until_finished(self) -> list[JobView]:
+        """The short jobs once all are over."""
+
+        def finished() -> list[JobView]:
+            self.observer.look(list(client.list_jobs(page_size=1000)))
+            jobs = list(client.list_jobs(queue="short", page_size=1000))
+            return jobs if all(job.is_finished for job in jobs) else []
+
+        with self.cell.client() as client:
+            return wait_until(finished, "every job is over", within_s=CALM_S_MAX)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("self_fencing", [False, True], ids=["without_self_fencing", "self_fencing"])
 def test_kill_9_of_anything_loses_no_job_and_runs_nothing_twice(
-    ledger: Ledger, tmp_path: Path, *, self_fencing: bool, seed: int
+    tmp_path: Path, *, self_fencing: bool, seed: int
 ) -> None:
     assert shutil.which("flock"), "flock of util-linux must be installed"
     log.warning("seed=%d", seed)
-    observer, calm = Observer(), threading.Event()
+    ledger = Ledger.of(tmp_path / "ledger")
     pool = a_pool("own", nodes=NODES, self_fencing=self_fencing, lease_duration_seconds=LEASE_S)
-    with a_running_cell(tmp_path, pool) as cell, cell.client() as client, ThreadPoolExecutor() as threads:
-        service = client.submit(_service(ledger))
-        kills = Kills(cell, seed=seed)
-        with _until_calm(calm):
-            submitting = threads.submit(_submit_until_calm, cell, ledger, calm=calm)
-            observing = threads.submit(_observe_until_calm, cell, observer, calm=calm)
+    with ThreadPoolExecutor() as threads, a_running_cell(tmp_path, pool) as cell, cell.client() as client:
+        story, kills = Story(cell, ledger), Kills(cell, seed=seed)
+        service = client.submit(story.service())
+        watching = threads.submit(story.watch_until_finished, service.job_id)
+        with _meanwhile(threads, story):
             kills.run()
-        acknowledged = submitting.result()
-        observing.result()
-
-        jobs = _wait_until_finished(client, observer, acknowledged)
+        jobs = story.wait_until_finished()
         service.cancel()
         service.wait(timeout=CALM_S_MAX)
 
-        log.warning("%d jobs, %d looks, kills: %s", len(acknowledged), observer.looks, ", ".join(kills.done))
-        assert {job.name: job.job_id for job in jobs} == acknowledged
+        log.warning("%d jobs, %d looks, kills: %s", len(jobs), story.observer.looks, ", ".join(kills.done))
+        assert {job.name: job.job_id for job in jobs} == story.acknowledged
         assert {job.phase for job in jobs} == {JobPhase.SUCCEEDED}
-        _check_ledger(ledger, jobs, is_done_once=not self_fencing)
+        assert watching.result(WITHIN_S) == {service.job_id, *story.acknowledged.values()}
+        assert client.get_pool("own").usage.runs == 0
         assert len(_histories(cell)) == 1
+    ledger.check_nothing_ran_twice()
+    ledger.check_everything_was_done([task for job in jobs for task in _tasks_of_last_run(job)])
+    if not self_fencing:
+        ledger.check_no_work_was_done_twice()
 
 
 @contextmanager
-def _until_calm(calm: threading.Event) -> Iterator[None]:
+def _meanwhile(threads: ThreadPoolExecutor, story: Story) -> Iterator[None]:
+    """Submit and observe while something else is done."""
+    doing = [threads.submit(story.submit_until_calm), threads.submit(story.observe_until_calm)]
     try:
         yield
     finally:
-        calm.set()
-
-
-def _service(ledger: Ledger) -> Job:
-    return Job(
-        name="service", kind="inference", replicas=2, accelerators="h100:1", queue="services",
-        command=["sh", "-c", TASK], env={**ledger.environment, "SECONDS_OF_WORK": "3600"}, grace_period="1s",
-    )  # fmt: skip
-
-
-def _short_job(ledger: Ledger, number: int) -> Job:
-    return Job(
-        name=f"short-{number}", queue="short", accelerators="h100:2x4" if number % 4 == 0 else "h100:2",
-        command=["sh", "-c", TASK], env={**ledger.environment, "SECONDS_OF_WORK": f"{number % 8 * 0.3:.1f}"},
-        estimated_duration="1h", grace_period="1s",
-    )  # fmt: skip
-
-
-def _submit_until_calm(cell: Cell, ledger: Ledger, *, calm: threading.Event) -> dict[str, str]:
-    """A steady stream of jobs: the id of each acknowledged one by its name."""
-    acknowledged = {}
-    with Client(cell.address, timeout_s=CALL_TIMEOUT_S) as client:
-        while not calm.wait(SUBMIT_EVERY_S):
-            job = _short_job(ledger, len(acknowledged))
-            acknowledged[job.name] = _submit_until_acknowledged(client, job)
-    return acknowledged
-
-
-def _submit_until_acknowledged(client: Client, job: Job) -> str:
-    while True:
-        with suppress(Unavailable, DeadlineExceeded):
-            return client.submit(job, request_id=f"request-{job.name}").job_id
-
-
-def _observe_until_calm(cell: Cell, observer: Observer, *, calm: threading.Event) -> None:
-    with Client(cell.address, timeout_s=CALL_TIMEOUT_S) as client:
-        while not calm.wait(OBSERVE_EVERY_S):
-            with suppress(Unavailable, DeadlineExceeded):
-                observer.look(list(client.list_jobs(page_size=1000)))
-
-
-def _wait_until_finished(
-    client: Client, observer: Observer, acknowledged: Mapping[str, str]
-) -> list[JobView]:
-    """The short jobs once all are over."""
-
-    def finished() -> list[JobView]:
-        observer.look(list(client.list_jobs(page_size=1000)))
-        jobs = list(client.list_jobs(queue="short", page_size=1000))
-        return jobs if all(job.is_finished for job in jobs) else []
-
-    jobs = wait_until(finished, f"{len(acknowledged)} jobs have finished", within_s=CALM_S_MAX)
-    assert len(jobs) == len(acknowledged)
-    return jobs
-
-
-def _check_ledger(ledger: Ledger, jobs: Sequence[JobView], *, is_done_once: bool) -> None:
-    starts = Counter(entry.task for entry in ledger.entries("start"))
-    assert [task for task, times in starts.items() if times > 1] == [], "a task was started twice"
-    assert ledger.entries("overlap") == [], "two runs of a replica were alive together"
-    ended = {entry.task for entry in ledger.entries("end")}
-    runs = [job.replicas[0].run for job in jobs]
-    needed = {
-        (run.run_id, str(i)) for run in runs if run and run.placement for i in range(run.placement.tasks)
-    }
-    assert needed <= ended, "a job succeeded though a task of its last run did not end"
-    if is_done_once:
-        work = Counter(entry.work for entry in ledger.entries("end"))
-        assert [one for one, times in work.items() if times > 1] == [], "work was done twice"
+        story.calm.set()
+    for done in doing:
+        done.result()
 
 
 def _tasks_of_last_run(job: JobView) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.simulation import Parts, Result, simulate
 from scheduler.simulation.store import Store
-from scheduler.simulation.world import world_of
+from scheduler.simulation.world import Faults, World, world_of
 
 SEEDS_MAX = 40
 
@@ -95,8 +95,13 @@ class BlindPlanner(SimulatedPlanner):
         await super().reset(empty)
 
     async def observe(self, commits: Sequence[Commit]) -> None:
-        seen = [replace(c, records=tuple(r for r in c.records if not isinstance(r.entity, Run))) for c in commits]
+        seen = [
+            replace(c, records=tuple(r for r in c.records if not isinstance(r.entity, Run))) for c in commits
+        ]
         await super().observe(seen)
+
+
+RIGHT = Parts()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +109,16 @@ class Case:
     """A bug, and seeds of which one finds it.
 
     Attributes:
+        finds: what the violation says, as a pattern.
+        faults: the only trouble of these worlds; None: what the seeds draw.
         broken: the method of the service that does nothing, or something else, in this case.
     """
 
     id: str
     finds: str
     first_seed: int = 0
-    parts: Parts = Parts()
+    parts: Parts = RIGHT
+    faults: Faults | None = None
     broken: tuple[object, str, object] | None = None
 
 
@@ -161,17 +169,22 @@ CASES = [
     ),
     Case(
         id="leader_that_does_not_catch_up_first",
-        finds="",
+        finds="devices used|used by another|the limit is|live",
+        first_seed=20,
+        faults=Faults(lag_ms=8_000, crash_permille=15, store_error_permille=40),
         broken=(Cycle, "_catch_up", nothing),
     ),
     Case(
         id="leases_that_get_shorter_at_once",
         finds="while its tasks live",
+        first_seed=20,
+        faults=Faults(reply_lost_permille=300, chaos_every_ms=20_000),
         broken=(sessions, "lease_duration_ms", shortest_lease_at_once),
     ),
     Case(
         id="replica_that_takes_what_it_has_not_seen_for_unknown",
-        finds="",
+        finds="nothing comes of it",
+        faults=Faults(lag_ms=4_000, slow_permille=100),
         broken=(ServiceParts, "write_known", ServiceParts.write),
     ),
     Case(
@@ -183,16 +196,25 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_a_planted_bug_is_found(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_is_found(
+    case: Case, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
     if case.broken is not None:
         monkeypatch.setattr(*case.broken)
 
-    found = first_violation(case.parts, range(case.first_seed, case.first_seed + SEEDS_MAX))
+    found = first_violation(case)
 
     assert found is not None, f"not found by {SEEDS_MAX} seeds from {case.first_seed}"
+    record_property("seeds_needed", found.seed - case.first_seed + 1)
     assert re.search(case.finds, str(found.violation)), found.violation
 
 
-def first_violation(parts: Parts, seeds: range) -> Result | None:
-    results = (simulate(world_of(seed, with_faults=True), parts=parts) for seed in seeds)
+def first_violation(case: Case) -> Result | None:
+    seeds = range(case.first_seed, case.first_seed + SEEDS_MAX)
+    results = (simulate(world_for(case, seed), parts=case.parts) for seed in seeds)
     return next((result for result in results if result.violation is not None), None)
+
+
+def world_for(case: Case, seed: int) -> World:
+    world = world_of(seed, with_faults=True)
+    return world if case.faults is None else replace(world, faults=case.faults)

@@ -52,7 +52,7 @@ def _refuse_what_runs_cannot_follow(state: State, old: Pool, spec: PoolSpec) -> 
     # While it is open, a run may be placed on it that this state does not show yet.
     if old.is_open or state.live_runs(old.id):
         raise IllegalTransition(
-            f"pool {old.id} is open or has live runs: cordon it and wait until they ended before its launcher "
+            f"pool {old.id} is open or has live runs: cordon it and wait until they end before its launcher "
             "changes or self_fencing becomes true"
         )
 

@@ -18,10 +18,22 @@ def faults_after_calm(
 ) -> Iterator[str]:
     """Promises that were not kept in time."""
     yield from promises.faults()
+    yield from _pool_faults(records)
     yield from _run_faults(records)
     yield from _waiting_faults(records, now_ms=now_ms)
     for name, log in watches.items():
         yield from _watch_faults(name, log, records)
+
+
+def _pool_faults(records: RecordsAuditor) -> Iterator[str]:
+    """Every pool has its launcher, or goes away when nothing lives on it."""
+    for record in records.entities(Kind.POOL):
+        pool = record.entity
+        assert isinstance(pool, Pool), pool
+        if not pool.deleting and not pool.status.ready:
+            yield f"pool {pool.id} does not become ready"
+        if pool.deleting and not any(records.run(r).pool_id == pool.id for r in records.live.values()):
+            yield f"pool {pool.id} is deleted, empty and still there"
 
 
 def _run_faults(records: RecordsAuditor) -> Iterator[str]:
