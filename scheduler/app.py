@@ -190,7 +190,7 @@ async def _create_missing_pools(service: Service) -> None:
         while service.mirror.state.pool(pool.id) is None:
             caller = Caller(principal=FLEET_PRINCIPAL, request_id=secrets.token_hex(16))
             try:
-                await fleet.apply(pool.id, pool.spec, version=None, caller=caller)
+                await fleet.apply(pool.id, pool.spec, generation=None, caller=caller)
                 log.info("pool_created", pool=pool.id)
             except StoreUnavailable as error:
                 log.info("pool_creation_waits", pool=pool.id, error=str(error))

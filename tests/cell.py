@@ -94,7 +94,7 @@ class Cell:
         return (await self._apply(pool.id, pool.spec)).id
 
     async def _apply(self, pool_id: PoolId, spec: PoolSpec) -> Pool:
-        changed = await self.fleet.apply(pool_id, spec, version=None, caller=self.caller())
+        changed = await self.fleet.apply(pool_id, spec, generation=None, caller=self.caller())
         return changed.view.pool
 
     async def attach(self, launcher_id: str = "launcher") -> SessionRef:

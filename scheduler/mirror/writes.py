@@ -20,7 +20,9 @@ from scheduler.model.transaction import (
 from scheduler.ports import StateStore
 
 ATTEMPTS_MAX = 20
-NEVER = IsAt(Key(Kind.GUIDANCE, GUIDANCE_ID), Revision(0))  # a check that never holds: its conflict tells the revision
+NEVER = IsAt(
+    Key(Kind.GUIDANCE, GUIDANCE_ID), Revision(0)
+)  # a check that never holds: its conflict tells the revision
 
 
 class RequestSeen(Exception):

@@ -147,7 +147,9 @@ class Hosts:
         return gang is not None and gang.end is None
 
     def alive_on(self, pool_id: PoolId) -> list[RunId]:
-        return [run_id for run_id, gang in self.gangs.items() if gang.end is None and gang.run.pool_id == pool_id]
+        return [
+            run_id for run_id, gang in self.gangs.items() if gang.end is None and gang.run.pool_id == pool_id
+        ]
 
     async def _live(self, gang: Gang) -> None:
         while True:

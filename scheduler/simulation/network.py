@@ -53,9 +53,7 @@ class Network:
             raise Unreachable
         return self._draw.choice(up)
 
-    async def call(
-        self, caller: str, ask: Callable[[ServiceProcess], Coroutine[Any, Any, T]]
-    ) -> T:
+    async def call(self, caller: str, ask: Callable[[ServiceProcess], Coroutine[Any, Any, T]]) -> T:
         """The answer, or the error that the service gave.
 
         Raises:

@@ -53,7 +53,9 @@ class Operator:
     async def _apply(self, pool_id: PoolId, spec: PoolSpec) -> None:
         caller = self._caller()
         fencing = "fences itself" if spec.self_fencing else "does not fence itself"
-        self._around.trace.add(f"apply {pool_id}: {spec.launcher_id}, lease {spec.lease_duration_ms}, {fencing}")
+        self._around.trace.add(
+            f"apply {pool_id}: {spec.launcher_id}, lease {spec.lease_duration_ms}, {fencing}"
+        )
         if await self._do(lambda p: p.fleet.apply(pool_id, spec, version=None, caller=caller)):
             self._specs[pool_id] = spec
 

@@ -45,8 +45,12 @@ class SimulatedPlanner:
             raise
 
     async def _think(self) -> None:
-        is_slow = self._around.faults.chaos_every_ms is not None and self._draw.randrange(1000) < SLOW_PERMILLE
-        await self._around.clock.sleep(self._draw.randint(0, SLOW_PLANNING_MS_MAX if is_slow else PLANNING_MS_MAX))
+        is_slow = (
+            self._around.faults.chaos_every_ms is not None and self._draw.randrange(1000) < SLOW_PERMILLE
+        )
+        await self._around.clock.sleep(
+            self._draw.randint(0, SLOW_PLANNING_MS_MAX if is_slow else PLANNING_MS_MAX)
+        )
 
     async def interrupt(self) -> None:
         await self._inline.interrupt()

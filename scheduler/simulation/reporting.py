@@ -61,7 +61,9 @@ class Renewer:
         ref, sent_at_ms = self._launcher.session, self._around.clock.elapsed_ms()
         assert ref is not None
         try:
-            session = await self._network.call(self._launcher.id, lambda process: process.launchers.renew(ref))
+            session = await self._network.call(
+                self._launcher.id, lambda process: process.launchers.renew(ref)
+            )
         except StaleSession:
             self._launcher.lose(ref)
             return False

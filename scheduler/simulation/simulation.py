@@ -234,5 +234,3 @@ class Simulation:
         """Sometimes longer than every lease."""
         is_long = self._draw.random() < 0.2 and self.around.faults is not NO_FAULTS
         return 400_000 if is_long else RESTART_MS_MAX
-
-

@@ -6,7 +6,14 @@ from contextlib import aclosing
 from random import Random
 from typing import Any, TypeVar
 
-from scheduler.model.errors import CursorTooOld, NotCaughtUp, NotFound, PlacewrightError, RequestIdReused, StoreUnavailable
+from scheduler.model.errors import (
+    CursorTooOld,
+    NotCaughtUp,
+    NotFound,
+    PlacewrightError,
+    RequestIdReused,
+    StoreUnavailable,
+)
 from scheduler.model.ids import JobId, Principal, Revision
 from scheduler.service.jobs import JobFilter, Submission
 from scheduler.service.watch import Cursor, EventKind, WatchEvent
@@ -97,7 +104,9 @@ class User:
 class Watcher:
     """Watches every job, on one stream after the other, from where the last one ended."""
 
-    def __init__(self, around: Surroundings, network: Network, promises: PromisesAuditor, *, name: str) -> None:
+    def __init__(
+        self, around: Surroundings, network: Network, promises: PromisesAuditor, *, name: str
+    ) -> None:
         self.name, self.log = name, WatchLog()
         self._around, self._network, self._promises = around, network, promises
         self._draw = Random(f"{around.world.seed}/{name}")

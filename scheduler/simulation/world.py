@@ -198,7 +198,9 @@ def _job(
         priority_class=PriorityClassName(draw.choice(CLASSES)),
         alternatives=_alternatives(draw),
         constraints=_constraints(draw, pools),
-        training=Training(estimated_duration_ms=draw.choice((None, work.duration_ms))) if is_training else None,
+        training=Training(estimated_duration_ms=draw.choice((None, work.duration_ms)))
+        if is_training
+        else None,
         inference=None if is_training else Inference(replicas=draw.randint(1, 4)),
         max_duration_ms=draw.choice((None, None, 2 * MINUTE_MS)),
         grace_period_ms=draw.choice((0, 10, 30)) * SECOND_MS,

@@ -276,20 +276,18 @@ def lost(found: LiveRun, session: IsAt, *, now_ms: int, fence: Fence) -> Transac
     )
 
 
-def force_ended(found: LiveRun, *, reason: str, now_ms: int) -> Transaction:
+def force_ended(state: State, run: Run, *, reason: str, now_ms: int) -> Transaction:
     """An operator says that nothing of an unreachable run runs.
 
     Raises:
-        IllegalTransition: the run is reachable.
+        IllegalTransition: the run is reachable or over.
     """
-    if found.run.state is not RunState.UNREACHABLE:
-        raise IllegalTransition(
-            f"run {found.run.id} is {found.run.state}: only an unreachable run can be declared ended"
-        )
-    over = ended(found.run, EndReason.LOST, now_ms=now_ms, message=reason)
+    found = live_run(state, run.id)
+    if found is None or run.state is not RunState.UNREACHABLE:
+        raise IllegalTransition(f"run {run.id} is {run.state}: only an unreachable run can be declared ended")
+    over = ended(run, EndReason.LOST, now_ms=now_ms, message=reason)
     return Transaction(
-        checks=found.checks,
-        puts=(Put(entity=over), Put(entity=after_end(found.job, found.replica, over))),
+        checks=found.checks, puts=(Put(entity=over), Put(entity=after_end(found.job, found.replica, over)))
     )
 
 

@@ -179,7 +179,9 @@ class RecordsAuditor:
         if job.cancel_requested_at_ms is not None or job.outcome is not None:
             self._violated(f"run {run.id} was placed although its job ends")
         others = [self.run(run_id) for run_id in self.live.values() if run_id != run.id]
-        for fault in capacity.faults_of(run, job, pool.entity, others=[r for r in others if r.pool_id == run.pool_id]):
+        for fault in capacity.faults_of(
+            run, job, pool.entity, others=[r for r in others if r.pool_id == run.pool_id]
+        ):
             self._violated(f"run {run.id} on {run.pool_id}: {fault}")
 
     def _check_ended(self, run: Run, old: Run) -> None:
