@@ -20,8 +20,8 @@ from scheduler.api.decode_job import Vocabulary
 from scheduler.api.server import STREAMING_RPCS, UNARY_RPCS, Server, TlsFiles
 from scheduler.catalog.fleet import FleetPool, load_fleet
 from scheduler.catalog.load import load_catalogue
-from scheduler.control.cycle import ControlSettings, Tools
 from scheduler.control.leader import Leader
+from scheduler.control.tools import ControlSettings, Tools
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import StoreUnavailable
 from scheduler.model.ids import CellId, Principal

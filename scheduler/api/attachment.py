@@ -119,6 +119,8 @@ class Attachment:
                         self._launchers.session(ref)
                         said = await self._send_delta(ref, said)
             except TimeoutError:
+                if not self._parts.mirror.is_connected:
+                    raise StoreUnavailable("this replica does not reach the store: try another") from None
                 await self._send(wire.AttachResponse(heartbeat=wire.Heartbeat()))
 
     async def _send_delta(self, ref: SessionRef, said: Desired) -> Desired:

@@ -73,7 +73,7 @@ def _decode_spec(message: job_pb2.JobSpec, vocabulary: Vocabulary, checks: Check
     if message.launched_by not in (job_pb2.LAUNCHED_BY_UNSPECIFIED, job_pb2.LAUNCHED_BY_POOL):
         checks.add(
             "spec.launched_by",
-            f"must be POOL or left out: others are not accepted yet, got {message.launched_by}",
+            f"must be POOL or left out: nothing else is accepted yet, got {message.launched_by}",
         )
     kind = _decode_kind(message, checks)
     name = checks.id("spec.name", message.name)
@@ -234,7 +234,8 @@ def no_such_slice(topology: str, accelerator: Accelerator) -> str:
         return f"must be empty: {accelerator.name} is not sold in slices, got {shown(topology)}"
     known = sorted(accelerator.slices, key=lambda name: accelerator.slices[name].accelerators)
     more = "" if len(known) <= SLICES_SHOWN else f" or {len(known) - SLICES_SHOWN} others"
-    return f"must be a slice of {accelerator.name}: {', '.join(known[:SLICES_SHOWN])}{more}; got {shown(topology)}"
+    shapes = ", ".join(known[:SLICES_SHOWN])
+    return f"must be a slice of {accelerator.name}: {shapes}{more}; got {shown(topology)}"
 
 
 def _decode_constraints(message: job_pb2.Constraints, checks: Checks) -> Constraints:

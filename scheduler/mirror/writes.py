@@ -60,7 +60,8 @@ async def write(
 async def catch_up(store: StateStore, mirror: Mirror, *, fence: Fence | None) -> None:
     """Bring the mirror to the newest revision that the store has now; nothing is written.
 
-    What a write without an answer has done is seen then, and with the newest fence nobody else controls any more.
+    What a write without an answer has done is seen then, and with the newest fence nobody else controls
+    any more.
 
     Raises:
         LostLeadership: the fence is not the newest.
