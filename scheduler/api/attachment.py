@@ -42,7 +42,7 @@ class Attachment:
     def __init__(self, launchers: Launchers, parts: Parts, principal: Principal) -> None:
         self._launchers, self._parts, self._principal = launchers, parts, principal
         self._out: asyncio.Queue[wire.AttachResponse | None] = asyncio.Queue(OUTGOING_MAX)
-        self._sequence = 0
+        self._said = 0
         self._received = 1
         self._statuses: dict[PoolId, PoolStatus] = {}
         self._is_synchronised = False
@@ -91,6 +91,7 @@ class Attachment:
         """What is to be sent, until the launcher has left; errors of either side come up here."""
         for task in (reading, writing):
             task.add_done_callback(lambda _: self._out.put_nowait(None) if not self._out.full() else None)
+        sequence = 0
         while True:
             response = await self._out.get()
             for task in (reading, writing):
@@ -98,22 +99,23 @@ class Attachment:
                     task.result()
             if response is None:
                 return
+            sequence += 1
+            response.sequence = sequence
             yield response
 
     async def _send(self, response: wire.AttachResponse) -> None:
-        self._sequence += 1
-        response.sequence = self._sequence
         await self._out.put(response)
+        self._said += 1
 
     async def _write(self, ref: SessionRef, changed: Changed) -> None:
         """Send what is desired, whole first, then as it changes; a heartbeat where that is long silent."""
         said = await self._send_delta(ref, NOTHING_DESIRED)
         await self._send(wire.AttachResponse(snapshot_end=wire.SnapshotEnd()))
         while True:
-            sequence = self._sequence
+            said_before = self._said
             try:
                 async with asyncio.timeout(HEARTBEAT_S):
-                    while self._sequence == sequence:
+                    while self._said == said_before:
                         await changed.event.wait()
                         changed.event.clear()
                         self._launchers.session(ref)
