@@ -1,4 +1,7 @@
-"""Page tokens, cursors, etags and sessions: opaque outside, checked when they come back."""
+"""Page tokens, cursors, etags and sessions: opaque outside, checked when they come back.
+
+Why they hold the history: docs/decisions/wire-room-to-grow.md.
+"""
 
 import base64
 import binascii
