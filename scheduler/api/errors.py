@@ -55,11 +55,15 @@ def _status(code: int, message: str, details: Sequence[Message]) -> status_pb2.S
 
 
 def _info(error: errors.PlacewrightError | None, reason: int) -> error_details_pb2.ErrorInfo:
-    name = error_pb2.ErrorReason.Name(reason).removeprefix("ERROR_REASON_")
-    info = error_details_pb2.ErrorInfo(reason=name, domain=DOMAIN)
+    info = error_details_pb2.ErrorInfo(reason=reason_name(reason), domain=DOMAIN)
     if isinstance(error, errors.NotFound):
         info.metadata.update({"resource": error.resource, "name": error.name})
     return info
+
+
+def reason_name(reason: int) -> str:
+    """An ErrorReason as ErrorInfo spells it."""
+    return error_pb2.ErrorReason.Name(reason).removeprefix("ERROR_REASON_")
 
 
 def _details(error: errors.PlacewrightError, code: int) -> Iterator[Message]:
