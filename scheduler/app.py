@@ -20,8 +20,8 @@ from scheduler.api.decode_job import Vocabulary
 from scheduler.api.server import STREAMING_RPCS, UNARY_RPCS, Server, TlsFiles
 from scheduler.catalog.fleet import FleetPool, load_fleet
 from scheduler.catalog.load import load_catalogue
-from scheduler.control.cycle import ControlSettings, Tools
 from scheduler.control.leader import Leader
+from scheduler.control.tools import ControlSettings, Tools
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import StoreUnavailable
 from scheduler.model.ids import CellId, Principal
@@ -190,7 +190,7 @@ async def _create_missing_pools(service: Service) -> None:
         while service.mirror.state.pool(pool.id) is None:
             caller = Caller(principal=FLEET_PRINCIPAL, request_id=secrets.token_hex(16))
             try:
-                await fleet.apply(pool.id, pool.spec, version=None, caller=caller)
+                await fleet.apply(pool.id, pool.spec, generation=None, caller=caller)
                 log.info("pool_created", pool=pool.id)
             except StoreUnavailable as error:
                 log.info("pool_creation_waits", pool=pool.id, error=str(error))

@@ -157,6 +157,7 @@ def a_placement(job: Job, pool: Pool, **fields: Any) -> Placement:
         alternative_index=0,
         accelerator=way.accelerator,
         slice_topology=way.slice_topology,
+        role=way.task_groups[0].role,
         tasks=way.tasks,
         devices_per_task=way.devices_per_task,
         nodes=packed(way, pool),

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from scheduler.control.agenda import Agenda
-from scheduler.control.cycle import ControlSettings, Cycle, Tools
+from scheduler.control.cycle import Cycle
+from scheduler.control.tools import ControlSettings, Tools
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.ids import CellId, JobId, LauncherId, PoolId, Principal, RunId, run_id_of
 from scheduler.model.job import Job, JobSpec
@@ -94,7 +95,7 @@ class Cell:
         return (await self._apply(pool.id, pool.spec)).id
 
     async def _apply(self, pool_id: PoolId, spec: PoolSpec) -> Pool:
-        changed = await self.fleet.apply(pool_id, spec, version=None, caller=self.caller())
+        changed = await self.fleet.apply(pool_id, spec, generation=None, caller=self.caller())
         return changed.view.pool
 
     async def attach(self, launcher_id: str = "launcher") -> SessionRef:
@@ -111,7 +112,7 @@ class Cell:
         return {pool.id: PoolStatus(ready=True) for pool in pools}
 
     async def run_cycle(self) -> None:
-        self.cycle.seen_alive()
+        self.cycle.expiry.seen_alive()
         await self.cycle.run()
 
     async def claim(self, ref: SessionRef, run_id: RunId) -> Claim:

@@ -9,7 +9,7 @@ from google.rpc import code_pb2
 from prometheus_client.metrics_core import Metric
 
 from scheduler.api.auth import VERBS
-from scheduler.api.errors import CODES, reason_of
+from scheduler.api.errors import STATUSES, reason_name
 from scheduler.api.server import STREAMING_RPCS, UNARY_RPCS
 from scheduler.settings import Settings
 from scheduler.state.keys import KEY_TABLE
@@ -78,8 +78,8 @@ def api_page() -> str:
     """Who may call what, and what each error becomes."""
     roles = ((f"`{verb}`", ", ".join(sorted(allowed))) for verb, allowed in VERBS.items())
     errors = (
-        (f"`{code_pb2.Code.Name(code)}`", f"`{_reason(error)}`", (error.__doc__ or "").splitlines()[0])
-        for error, code in CODES.items()
+        (f"`{code_pb2.Code.Name(code)}`", f"`{reason_name(reason)}`", (error.__doc__ or "").splitlines()[0])
+        for error, (code, reason) in STATUSES.items()
     )
     return _page(
         "API: roles and errors",
@@ -142,10 +142,6 @@ def _attributes(documented: type) -> dict[str, str]:
     _, _, section = cleandoc(documented.__doc__ or "").partition("Attributes:\n")
     lines = (line.strip().partition(": ") for line in section.splitlines())
     return {name: meaning for name, _, meaning in lines if name}
-
-
-def _reason(error: type[Exception]) -> str:
-    return reason_of(error.__new__(error))  # type: ignore[arg-type]  # CODES has errors of the root's type only
 
 
 if __name__ == "__main__":

@@ -1,15 +1,25 @@
 """One attached launcher: both sides say their full state, an end marker, then deltas."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+
+import structlog
 
 from placewright.v1 import launcher_service_pb2 as wire
 from scheduler.api import enums
-from scheduler.api.checks import checking
+from scheduler.api.checks import checking, shown
 from scheduler.api.encode_job import duration, encode_placement
 from scheduler.api.launcher_reports import decode_report
 from scheduler.api.pools import encode_spec
-from scheduler.model.errors import FieldViolation, InvalidRequest, NotFound, PlacewrightError
+from scheduler.api.positions import encode_session
+from scheduler.model.errors import (
+    FieldViolation,
+    InvalidRequest,
+    NotCaughtUp,
+    PlacewrightError,
+    StoreUnavailable,
+)
 from scheduler.model.ids import LauncherId, PoolId, Principal, RunId
 from scheduler.model.limits import NODES_PER_POOL_MAX
 from scheduler.model.pool import PoolStatus
@@ -18,7 +28,11 @@ from scheduler.service.desired import NOTHING_DESIRED, Delta, Desired, DesiredRu
 from scheduler.service.launchers import Changed, Launchers, Report, SessionRef
 from scheduler.service.parts import Parts
 
+log = structlog.get_logger()
+
 HEARTBEAT_S = 10
+ACK_EVERY = 256
+NODE_NAME = re.compile(r"[0-9]{1,6}")  # nodes have no other names yet
 OUTGOING_MAX = 10_000  # messages that wait for the launcher to read; then the stream waits too
 
 
@@ -28,7 +42,8 @@ class Attachment:
     def __init__(self, launchers: Launchers, parts: Parts, principal: Principal) -> None:
         self._launchers, self._parts, self._principal = launchers, parts, principal
         self._out: asyncio.Queue[wire.AttachResponse | None] = asyncio.Queue(OUTGOING_MAX)
-        self._sequence = 0
+        self._said = 0
+        self._received = 1
         self._statuses: dict[PoolId, PoolStatus] = {}
         self._is_synchronised = False
 
@@ -60,10 +75,12 @@ class Attachment:
             launcher_id = LauncherId(checks.id("launcher_id", first.hello.launcher_id))
             version = checks.text("version", first.hello.version)
         session = await self._launchers.open_session(launcher_id, principal=self._principal, version=version)
+        log.info("launcher_attached", launcher_id=launcher_id, session=session.number, version=version)
+        history = self._parts.state.history
         opened = wire.SessionOpened(
-            session=session.number,
+            session=encode_session(history, session.number),
             lease_duration=duration(session.lease_duration_ms),
-            history=self._parts.state.history,
+            history=history,
         )
         await self._send(wire.AttachResponse(session_opened=opened))
         return SessionRef(launcher_id, session.number, self._principal)
@@ -74,6 +91,7 @@ class Attachment:
         """What is to be sent, until the launcher has left; errors of either side come up here."""
         for task in (reading, writing):
             task.add_done_callback(lambda _: self._out.put_nowait(None) if not self._out.full() else None)
+        sequence = 0
         while True:
             response = await self._out.get()
             for task in (reading, writing):
@@ -81,28 +99,30 @@ class Attachment:
                     task.result()
             if response is None:
                 return
+            sequence += 1
+            response.sequence = sequence
             yield response
 
     async def _send(self, response: wire.AttachResponse) -> None:
-        self._sequence += 1
-        response.sequence = self._sequence
         await self._out.put(response)
+        self._said += 1
 
     async def _write(self, ref: SessionRef, changed: Changed) -> None:
-        """Send what is desired, whole first, then as it changes."""
-        said = NOTHING_DESIRED
-        is_first = True
+        """Send what is desired, whole first, then as it changes; a heartbeat where that is long silent."""
+        said = await self._send_delta(ref, NOTHING_DESIRED)
+        await self._send(wire.AttachResponse(snapshot_end=wire.SnapshotEnd()))
         while True:
-            changed.event.clear()
-            self._launchers.session(ref)
-            said = await self._send_delta(ref, said)
-            if is_first:
-                await self._send(wire.AttachResponse(snapshot_end=wire.SnapshotEnd()))
-                is_first = False
+            said_before = self._said
             try:
                 async with asyncio.timeout(HEARTBEAT_S):
-                    await changed.event.wait()
+                    while self._said == said_before:
+                        await changed.event.wait()
+                        changed.event.clear()
+                        self._launchers.session(ref)
+                        said = await self._send_delta(ref, said)
             except TimeoutError:
+                if not self._parts.mirror.is_connected:
+                    raise StoreUnavailable("this replica does not reach the store: try another") from None
                 await self._send(wire.AttachResponse(heartbeat=wire.Heartbeat()))
 
     async def _send_delta(self, ref: SessionRef, said: Desired) -> Desired:
@@ -113,17 +133,28 @@ class Attachment:
 
     async def _read(self, requests: AsyncIterator[wire.AttachRequest], ref: SessionRef) -> None:
         async for request in requests:
+            self._received += 1
+            if request.sequence != self._received:
+                raise InvalidRequest(
+                    FieldViolation("sequence", f"must be {self._received}, got {request.sequence}")
+                )
             await self._take(request, ref)
-            if request.WhichOneof("message") != "ack":
+            if self._is_ack_due(request):
                 await self._send(wire.AttachResponse(ack=wire.Ack(sequence=request.sequence)))
+
+    def _is_ack_due(self, request: wire.AttachRequest) -> bool:
+        """Rarely before the full state is complete: nothing of it counts before, and it may be long."""
+        if request.WhichOneof("message") == "ack":
+            return False
+        return self._is_synchronised or request.sequence % ACK_EVERY == 0
 
     async def _take(self, request: wire.AttachRequest, ref: SessionRef) -> None:
         match request.WhichOneof("message"):
             case "pool_status":
                 await self._take_pool_status(request.pool_status, ref)
             case "run":
-                with checking() as checks:
-                    report = decode_report(request.run, checks, field="run")
+                with checking("run.") as checks:
+                    report = decode_report(request.run, checks)
                 await self._take_run(report, ref)
             case "snapshot_end":
                 await self._launchers.synchronise(ref, self._statuses)
@@ -138,11 +169,12 @@ class Attachment:
         with checking("pool_status.") as checks:
             pool_id = PoolId(checks.id("pool_id", message.pool_id))
             checks.text("message", message.message)
-            nodes = sorted(set(message.unavailable_nodes))
-            checks.count("unavailable_nodes", len(nodes), 0, NODES_PER_POOL_MAX)
-            if nodes and nodes[0] < 0:
-                checks.add("unavailable_nodes", f"must be node numbers from 0, got {nodes[0]}")
-        status = PoolStatus(ready=True, unavailable_nodes=tuple(nodes), message=message.message)
+            checks.count("unavailable_nodes", len(message.unavailable_nodes), 0, NODES_PER_POOL_MAX)
+            unknown = [name for name in message.unavailable_nodes if NODE_NAME.fullmatch(name) is None]
+            if unknown:
+                checks.add("unavailable_nodes", f'must be node names such as "0", got {shown(unknown[0])}')
+        nodes = tuple(sorted({int(name) for name in message.unavailable_nodes}))
+        status = PoolStatus(ready=True, unavailable_nodes=nodes, message=message.message)
         if self._is_synchronised:
             await self._launchers.report_pool(ref, pool_id, status)
         else:
@@ -152,10 +184,11 @@ class Attachment:
         """Take a held run over; one that the service does not know as live is released."""
         try:
             await self._launchers.report(ref, report)
-        except NotFound:
-            pass
-        except PlacewrightError:
+        except (StoreUnavailable, NotCaughtUp):
+            raise  # the launcher says it all again in a new session
+        except PlacewrightError as error:
             self._launchers.session(ref)  # a stale session ends the stream; a refused report does not
+            log.info("held_run_refused", run_id=report.run_id, error=str(error))
         if live_run(self._parts.state, report.run_id) is None:
             await self._send(released(report.run_id))
 

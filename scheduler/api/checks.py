@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from google.protobuf import duration_pb2
+from google.protobuf.message import Message
 
 from scheduler.model.errors import FieldViolation, InvalidRequest
 from scheduler.model.ids import ID_PATTERN, REQUEST_ID_PATTERN, Revision
@@ -83,14 +84,13 @@ class Checks:
     def revision(self, value: int) -> Revision:
         return Revision(self.within("min_revision", value, 0, 2**63 - 1))
 
-    def etag(self, value: str) -> Revision | None:
-        """The version that an etag names; None for an empty one."""
-        if not value:
-            return None
-        if not value.isascii() or not value.isdigit() or len(value) > 18:
-            self.add("etag", f"must be empty or an etag that this service returned, got {shown(value)}")
-            return None
-        return Revision(int(value))
+    def known(self, field: str, message: Message) -> None:
+        """That the message holds nothing that this service does not know."""
+        known = type(message)()
+        known.CopyFrom(message)
+        known.DiscardUnknownFields()  # type: ignore[attr-defined]  # missing in the stubs
+        if known.ByteSize() != message.ByteSize():
+            self.add(field, "holds fields that this service does not know: it is older than the caller")
 
     def done(self) -> None:
         """Raise what was found.

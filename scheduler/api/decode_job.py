@@ -8,7 +8,6 @@ from scheduler.api.checks import Checks, shown
 from scheduler.api.enums import MARKETS
 from scheduler.model import limits
 from scheduler.model.accelerator import Accelerator, Catalogue
-from scheduler.model.errors import NeverPossible
 from scheduler.model.ids import AcceleratorName, PoolId, PriorityClassName, QueueName
 from scheduler.model.job import (
     Alternative,
@@ -23,6 +22,7 @@ from scheduler.model.job import (
 )
 from scheduler.service.jobs import Submission
 
+SLICES_SHOWN = 20
 ALTERNATIVE_FALLBACK = Alternative(
     accelerator=AcceleratorName("h100"),
     task_groups=(TaskGroup(tasks=1, devices_per_task=1),),
@@ -46,9 +46,10 @@ def decode_submission(
 
     Raises:
         InvalidRequest: with every field that is wrong.
-        NeverPossible: the catalogue has no such shape.
     """
     checks = Checks(prefix)
+    checks.known("spec", message.spec)
+    checks.known("payload", message.payload)
     request_id = checks.request_id("request_id", message.request_id)
     command, env = _decode_payload(message.payload, checks)
     spec = _decode_spec(message.spec, vocabulary, checks)
@@ -69,8 +70,11 @@ def _decode_payload(
 
 
 def _decode_spec(message: job_pb2.JobSpec, vocabulary: Vocabulary, checks: Checks) -> JobSpec | None:
-    if message.launched_by == job_pb2.LAUNCHED_BY_SUBMITTER:
-        checks.add("spec.launched_by", "SUBMITTER is not accepted yet: leave it out or say POOL")
+    if message.launched_by not in (job_pb2.LAUNCHED_BY_UNSPECIFIED, job_pb2.LAUNCHED_BY_POOL):
+        checks.add(
+            "spec.launched_by",
+            f"must be POOL or left out: nothing else is accepted yet, got {message.launched_by}",
+        )
     kind = _decode_kind(message, checks)
     name = checks.id("spec.name", message.name)
     queue = checks.id("spec.queue", message.queue, default="default")
@@ -84,7 +88,7 @@ def _decode_spec(message: job_pb2.JobSpec, vocabulary: Vocabulary, checks: Check
     if message.HasField("grace_period"):
         grace_period_ms = checks.duration_ms("spec.grace_period", message.grace_period, minimum=0)
     retries = checks.within(
-        "spec.user_error_retries", message.user_error_retries, 0, limits.USER_ERROR_RETRIES_MAX
+        "spec.retry.user_errors", message.retry.user_errors, 0, limits.USER_ERROR_RETRIES_MAX
     )
     if checks.violations:
         return None
@@ -113,8 +117,8 @@ def _decode_kind(message: job_pb2.JobSpec, checks: Checks) -> Training | Inferen
                 estimated_duration_ms=checks.duration_ms(field, message.training.estimated_duration)
             )
         case "inference":
-            field = "spec.inference.replicas"
-            replicas = checks.within(field, message.inference.replicas, 1, limits.REPLICAS_MAX)
+            field = "spec.inference.max_replicas"
+            replicas = checks.within(field, message.inference.max_replicas, 1, limits.REPLICAS_MAX)
             return Inference(replicas=replicas)
         case _:
             checks.add("spec.kind", "must be set: training or inference")
@@ -171,7 +175,9 @@ def _decode_size(
         case "gang":
             return _decode_gang(message.gang, accelerator, checks, field=f"{field}.gang"), None
         case "slice":
-            return _look_up_slice(message.slice.topology, accelerator)
+            return _look_up_slice(
+                message.slice.topology, accelerator, checks, field=f"{field}.slice.topology"
+            )
         case _:
             checks.add(f"{field}.size", "must be set: count, gang or slice")
             return TaskGroup(tasks=1, devices_per_task=1), None
@@ -203,13 +209,8 @@ def _decode_gang(message: job_pb2.Gang, accelerator: Accelerator, checks: Checks
         return TaskGroup(tasks=1, devices_per_task=1)
     group, field = message.task_groups[0], f"{field}.task_groups[0]"
     devices = checks.within(
-        f"{field}.devices_per_task", group.devices_per_task, 1, limits.DEVICES_PER_TASK_MAX
+        f"{field}.devices_per_task", group.devices_per_task, 1, accelerator.devices_per_node
     )
-    if devices > accelerator.devices_per_node:
-        raise NeverPossible(
-            f"{field}.devices_per_task is {devices}: a node of {accelerator.name} has at most "
-            f"{accelerator.devices_per_node}"
-        )
     return TaskGroup(
         role=checks.id(f"{field}.role", group.role, default="worker"),
         tasks=checks.within(f"{field}.tasks", group.tasks, 1, limits.TASKS_PER_REPLICA_MAX),
@@ -217,14 +218,24 @@ def _decode_gang(message: job_pb2.Gang, accelerator: Accelerator, checks: Checks
     )
 
 
-def _look_up_slice(topology: str, accelerator: Accelerator) -> tuple[TaskGroup, str]:
+def _look_up_slice(
+    topology: str, accelerator: Accelerator, checks: Checks, *, field: str
+) -> tuple[TaskGroup, str]:
     shape = accelerator.slices.get(topology)
     if shape is None:
-        allowed = ", ".join(sorted(accelerator.slices, key=lambda t: accelerator.slices[t].accelerators))
-        raise NeverPossible(
-            f"{accelerator.name} has no slice {shown(topology)}: it comes in {allowed or 'no slices at all'}"
-        )
+        checks.add(field, no_such_slice(topology, accelerator))
+        return TaskGroup(tasks=1, devices_per_task=1), topology
     return TaskGroup(tasks=shape.hosts, devices_per_task=shape.chips_per_host), topology
+
+
+def no_such_slice(topology: str, accelerator: Accelerator) -> str:
+    """What to say of a shape that the catalogue does not have."""
+    if not accelerator.slices:
+        return f"must be empty: {accelerator.name} is not sold in slices, got {shown(topology)}"
+    known = sorted(accelerator.slices, key=lambda name: accelerator.slices[name].accelerators)
+    more = "" if len(known) <= SLICES_SHOWN else f" or {len(known) - SLICES_SHOWN} others"
+    shapes = ", ".join(known[:SLICES_SHOWN])
+    return f"must be a slice of {accelerator.name}: {shapes}{more}; got {shown(topology)}"
 
 
 def _decode_constraints(message: job_pb2.Constraints, checks: Checks) -> Constraints:

@@ -5,7 +5,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from placewright.v1 import job_pb2
 from scheduler.api import enums
+from scheduler.api.positions import encode_etag
 from scheduler.model.deferral import Deferral, DeferralReason
+from scheduler.model.ids import History
 from scheduler.model.job import Alternative, Constraints, JobSpec, Location
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Placement, Run
@@ -26,11 +28,12 @@ def duration(duration_ms: int | None) -> Duration | None:
     return Duration(seconds=duration_ms // 1000, nanos=duration_ms % 1000 * 1_000_000)
 
 
-def encode_job(view: JobView) -> job_pb2.Job:
+def encode_job(view: JobView, history: History) -> job_pb2.Job:
+    """The job; its etag is of the history."""
     job = view.job
     return job_pb2.Job(
         job_id=job.id,
-        spec=encode_spec(job.spec),
+        effective_spec=encode_spec(job.spec),
         phase=enums.PHASES.to_wire(view.phase),  # type: ignore[arg-type]  # an int is an enum value
         counts=job_pb2.ReplicaCounts(
             waiting=view.counts[ReplicaState.WAITING],
@@ -43,10 +46,12 @@ def encode_job(view: JobView) -> job_pb2.Job:
         submitter=job.submitter,
         submitted_at=timestamp(job.submitted_at_ms),
         cancel_requested_at=timestamp(job.cancel_requested_at_ms),
+        cancel_reason=job.cancel_reason,
         finished_at=timestamp(job.finished_at_ms),
-        etag=str(view.version),
+        etag=encode_etag(history, view.version),
         revision=view.revision,
         replicas=[_encode_replica(replica) for replica in view.replicas],
+        replicas_left_out=view.replicas_left_out,
     )
 
 
@@ -60,13 +65,13 @@ def encode_spec(spec: JobSpec) -> job_pb2.JobSpec:
         constraints=_encode_constraints(spec.constraints),
         max_duration=duration(spec.max_duration_ms),
         grace_period=duration(spec.grace_period_ms),
-        user_error_retries=spec.user_error_retries,
+        retry=job_pb2.Retry(user_errors=spec.user_error_retries),
     )
     if spec.training is not None:
         estimated = duration(spec.training.estimated_duration_ms)
         message.training.CopyFrom(job_pb2.Training(estimated_duration=estimated))
     if spec.inference is not None:
-        message.inference.CopyFrom(job_pb2.Inference(replicas=spec.inference.replicas))
+        message.inference.CopyFrom(job_pb2.Inference(max_replicas=spec.inference.replicas))
     return message
 
 
@@ -106,8 +111,8 @@ def _encode_replica(view: ReplicaView) -> job_pb2.Replica:
         index=replica.index,
         state=enums.REPLICA_STATES.to_wire(replica.state),  # type: ignore[arg-type]  # as above
         deferral=_encode_deferral(replica),
-        run=None if view.run is None else encode_run(view.run),
-        runs=replica.run_number,
+        newest_run=None if view.run is None else encode_run(view.run),
+        run_count=replica.run_number,
     )
 
 
@@ -115,20 +120,29 @@ def _encode_deferral(replica: Replica) -> job_pb2.Deferral | None:
     if replica.state is not ReplicaState.WAITING:
         return None
     deferral = replica.deferral or NOT_PLANNED_YET
+    message = job_pb2.Deferral(
+        reason=enums.DEFERRAL_REASONS.to_wire(deferral.reason),  # type: ignore[arg-type]  # an int is an enum value
+        not_before=timestamp(deferral.not_before_ms),
+    )
+    if deferral.verdicts:
+        message.MergeFrom(_encode_answers_of_pools(deferral))
+    return message
+
+
+def _encode_answers_of_pools(deferral: Deferral) -> job_pb2.Deferral:
+    verdicts = [
+        job_pb2.VerdictCount(
+            verdict=enums.POOL_VERDICTS.to_wire(verdict),  # type: ignore[arg-type]  # as above
+            pools=pools,
+        )
+        for verdict, pools in deferral.verdicts
+    ]
     return job_pb2.Deferral(
-        reason=enums.DEFERRAL_REASONS.to_wire(deferral.reason),  # type: ignore[arg-type]  # as above
-        verdicts=[
-            job_pb2.VerdictCount(
-                verdict=enums.POOL_VERDICTS.to_wire(verdict),  # type: ignore[arg-type]  # as above
-                pools=pools,
-            )
-            for verdict, pools in deferral.verdicts
-        ],
+        verdicts=verdicts,
         accelerators_needed=deferral.accelerators_needed,
         accelerators_free_max=deferral.accelerators_free_max,
         cheapest_cost_usd_micros_per_useful_hour=deferral.cheapest_cost_usd_micros_per_useful_hour,
         worth_usd_micros_per_useful_hour=deferral.worth_usd_micros_per_useful_hour,
-        not_before=timestamp(deferral.not_before_ms),
         planned_revision=deferral.planned_revision,
     )
 
@@ -146,25 +160,36 @@ def encode_run(run: Run) -> job_pb2.Run:
         ended_at=timestamp(run.ended_at_ms),
         exit_code=run.exit_code,
         message=run.message,
+        value=_encode_value(run.placement),
+    )
+
+
+def _encode_value(placement: Placement) -> job_pb2.PlacementValue:
+    runner_up = None
+    if placement.runner_up_pool_id is not None:
+        runner_up = job_pb2.RunnerUp(
+            pool_id=placement.runner_up_pool_id,
+            term_usd_micros_per_hour=placement.runner_up_term_usd_micros_per_hour,
+        )
+    return job_pb2.PlacementValue(
+        term_usd_micros_per_hour=placement.term_usd_micros_per_hour, runner_up=runner_up
     )
 
 
 def encode_placement(placement: Placement) -> job_pb2.Placement:
-    assignment = job_pb2.PoolAssignment(
-        pool_id=placement.pool_id,
-        accelerators=placement.accelerators,
-        nodes=[job_pb2.NodeShare(node=share.node, tasks=share.tasks) for share in placement.nodes],
-    )
-    return job_pb2.Placement(
-        assignments=[assignment],
-        alternative_index=placement.alternative_index,
-        accelerator=placement.accelerator,
-        slice_topology=placement.slice_topology or "",
+    group = job_pb2.TaskGroupPlacement(
+        role=placement.role,
         tasks=placement.tasks,
         devices_per_task=placement.devices_per_task,
+        nodes=[job_pb2.NodeShare(node=str(share.node), tasks=share.tasks) for share in placement.nodes],
+    )
+    assignment = job_pb2.PoolAssignment(
+        pool_id=placement.pool_id,
+        accelerator=placement.accelerator,
+        accelerators=placement.accelerators,
+        slice_topology=placement.slice_topology or "",
         market=enums.MARKETS.to_wire(placement.market),  # type: ignore[arg-type]  # as above
         charged_usd_micros_per_hour=placement.charged_usd_micros_per_hour,
-        term_usd_micros_per_hour=placement.term_usd_micros_per_hour,
-        runner_up_pool_id=placement.runner_up_pool_id or "",
-        runner_up_term_usd_micros_per_hour=placement.runner_up_term_usd_micros_per_hour,
+        task_groups=[group],
     )
+    return job_pb2.Placement(assignments=[assignment], alternative_index=placement.alternative_index)

@@ -1,41 +1,46 @@
 """FleetService: decode, call, encode."""
 
 from placewright.v1 import fleet_service_pb2 as wire
-from placewright.v1 import fleet_service_pb2_grpc
+from placewright.v1 import fleet_service_pb2_grpc, pool_pb2
 from scheduler.api.checks import checking
 from scheduler.api.encode_job import encode_run
 from scheduler.api.interceptor import Context, caller
 from scheduler.api.pools import decode_spec, encode_pool
-from scheduler.api.positions import decode_page_token, encode_page_token
+from scheduler.api.positions import decode_etag, decode_page_token, encode_page_token
 from scheduler.model.accelerator import Catalogue
 from scheduler.model.ids import PoolId, RunId
+from scheduler.model.view import PoolView
 from scheduler.service.fleet import Caller, Fleet
+from scheduler.service.parts import Parts
 
 
 class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
     """The wire's side of `service.fleet`."""
 
-    def __init__(self, fleet: Fleet, catalogue: Catalogue) -> None:
-        self._fleet, self._catalogue = fleet, catalogue
+    def __init__(self, parts: Parts, catalogue: Catalogue) -> None:
+        self._parts, self._fleet, self._catalogue = parts, Fleet(parts), catalogue
+
+    def _encoded(self, view: PoolView) -> pool_pb2.Pool:
+        return encode_pool(view, self._parts.state.history)
 
     async def ApplyPool(self, request: wire.ApplyPoolRequest, context: Context) -> wire.ApplyPoolResponse:
         with checking() as checks:
             checks.id("pool_id", request.pool_id)
             checks.request_id("request_id", request.request_id)
-            version = checks.etag(request.etag)
+            generation = decode_etag(request.etag, self._parts.state.history)
             spec = decode_spec(request.spec, self._catalogue, checks)
         assert spec is not None
         changed = await self._fleet.apply(
-            PoolId(request.pool_id), spec, version=version, caller=_caller(request.request_id)
+            PoolId(request.pool_id), spec, generation=generation, caller=_caller(request.request_id)
         )
-        return wire.ApplyPoolResponse(pool=encode_pool(changed.view), revision=changed.revision)
+        return wire.ApplyPoolResponse(pool=self._encoded(changed.view), revision=changed.revision)
 
     async def GetPool(self, request: wire.GetPoolRequest, context: Context) -> wire.GetPoolResponse:
         with checking() as checks:
             checks.id("pool_id", request.pool_id)
             min_revision = checks.revision(request.min_revision)
         view = await self._fleet.get(PoolId(request.pool_id), min_revision=min_revision)
-        return wire.GetPoolResponse(pool=encode_pool(view))
+        return wire.GetPoolResponse(pool=self._encoded(view))
 
     async def ListPools(self, request: wire.ListPoolsRequest, context: Context) -> wire.ListPoolsResponse:
         with checking() as checks:
@@ -46,8 +51,8 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
             after=None if after is None else PoolId(after), size=size, min_revision=min_revision
         )
         return wire.ListPoolsResponse(
-            pools=[encode_pool(view) for view in page.pools],
-            next_page_token=encode_page_token(page.next_after, None, None),
+            pools=[self._encoded(view) for view in page.pools],
+            next_page_token=encode_page_token(page.next_after, None, ""),
         )
 
     async def CordonPool(self, request: wire.CordonPoolRequest, context: Context) -> wire.CordonPoolResponse:
@@ -58,7 +63,7 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
         changed = await self._fleet.cordon(
             PoolId(request.pool_id), reason=request.reason, caller=_caller(request.request_id)
         )
-        return wire.CordonPoolResponse(pool=encode_pool(changed.view), revision=changed.revision)
+        return wire.CordonPoolResponse(pool=self._encoded(changed.view), revision=changed.revision)
 
     async def UncordonPool(
         self, request: wire.UncordonPoolRequest, context: Context
@@ -67,17 +72,17 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
             checks.id("pool_id", request.pool_id)
             checks.request_id("request_id", request.request_id)
         changed = await self._fleet.uncordon(PoolId(request.pool_id), caller=_caller(request.request_id))
-        return wire.UncordonPoolResponse(pool=encode_pool(changed.view), revision=changed.revision)
+        return wire.UncordonPoolResponse(pool=self._encoded(changed.view), revision=changed.revision)
 
     async def DeletePool(self, request: wire.DeletePoolRequest, context: Context) -> wire.DeletePoolResponse:
         with checking() as checks:
             checks.id("pool_id", request.pool_id)
             checks.request_id("request_id", request.request_id)
-            version = checks.etag(request.etag)
+            generation = decode_etag(request.etag, self._parts.state.history)
         changed = await self._fleet.delete(
-            PoolId(request.pool_id), version=version, caller=_caller(request.request_id)
+            PoolId(request.pool_id), generation=generation, caller=_caller(request.request_id)
         )
-        return wire.DeletePoolResponse(pool=encode_pool(changed.view), revision=changed.revision)
+        return wire.DeletePoolResponse(pool=self._encoded(changed.view), revision=changed.revision)
 
     async def ForceEndRun(
         self, request: wire.ForceEndRunRequest, context: Context

@@ -12,14 +12,13 @@ from grpc_status import rpc_status
 
 from scheduler.api.auth import LOCAL, Authenticator, Identity, authorise
 from scheduler.api.draining import Draining
-from scheduler.api.errors import status_of
+from scheduler.api.errors import internal, status_of
 from scheduler.model.errors import PlacewrightError
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
 PACKAGE = "/placewright.v1."
-INTERNAL = status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error; see the log")
 CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 _identity: ContextVar[Identity] = ContextVar("identity", default=LOCAL)
@@ -146,7 +145,7 @@ class _Outcome:
             log.info("rpc_refused", rpc=self._rpc, error=type(error).__name__, message=str(error))
             return status_of(error)
         log.exception("rpc_failed", rpc=self._rpc)
-        return INTERNAL
+        return internal()
 
     async def abort_if_refused(self, context: Context) -> None:
         if self._status is not None:

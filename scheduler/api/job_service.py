@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from google.rpc import code_pb2
-
 from placewright.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from scheduler.api import enums
 from scheduler.api.checks import Checks, checking, shown
@@ -11,11 +9,19 @@ from scheduler.api.decode_job import Vocabulary, decode_submission
 from scheduler.api.encode_job import encode_job
 from scheduler.api.errors import status_of
 from scheduler.api.interceptor import Context, caller
-from scheduler.api.positions import decode_cursor, decode_page_token, encode_cursor, encode_page_token
+from scheduler.api.positions import (
+    decode_cursor,
+    decode_etag,
+    decode_page_token,
+    encode_cursor,
+    encode_page_token,
+)
 from scheduler.model.errors import PlacewrightError
-from scheduler.model.ids import JobId, Principal, QueueName
+from scheduler.model.ids import JobId, Principal, QueueName, Revision
 from scheduler.model.limits import FILTER_ITEMS_MAX, SUBMISSIONS_PER_CALL_MAX
+from scheduler.model.view import JobView
 from scheduler.service.jobs import Accepted, JobFilter, Jobs, Submission
+from scheduler.service.parts import Parts
 from scheduler.service.watch import EventKind, Watches, WatchEvent
 
 HEARTBEAT_MS_DEFAULT = 15_000
@@ -30,15 +36,16 @@ EVENT_KINDS = {
 class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     """The wire's side of `service.jobs` and `service.watch`."""
 
-    def __init__(self, jobs: Jobs, watches: Watches, vocabulary: Vocabulary) -> None:
-        self._jobs, self._watches, self._vocabulary = jobs, watches, vocabulary
+    def __init__(self, parts: Parts, vocabulary: Vocabulary) -> None:
+        self._parts, self._vocabulary = parts, vocabulary
+        self._jobs, self._watches = Jobs(parts), Watches(parts)
 
     async def SubmitJob(
         self, request: job_service_pb2.SubmitJobRequest, context: Context
     ) -> job_service_pb2.SubmitJobResponse:
         submission = decode_submission(request.submission, self._vocabulary, prefix="submission.")
         accepted = await self._jobs.submit(submission, caller().principal)
-        return job_service_pb2.SubmitJobResponse(job=encode_job(accepted.view), revision=accepted.revision)
+        return job_service_pb2.SubmitJobResponse(job=self._encoded(accepted.view), revision=accepted.revision)
 
     async def SubmitJobs(
         self, request: job_service_pb2.SubmitJobsRequest, context: Context
@@ -51,7 +58,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         results = await self._submit_good(decoded, caller().principal)
         revisions = [result.revision for result in results if isinstance(result, Accepted)]
         return job_service_pb2.SubmitJobsResponse(
-            results=[_encode_result(result) for result in results], revision=max(revisions, default=0)
+            results=[self._encoded_result(result) for result in results], revision=max(revisions, default=0)
         )
 
     def _decoded(self, index: int, item: job_service_pb2.JobSubmission) -> Submission | PlacewrightError:
@@ -75,7 +82,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             checks.id("job_id", request.job_id)
             min_revision = checks.revision(request.min_revision)
         view = await self._jobs.get(JobId(request.job_id), min_revision=min_revision)
-        return job_service_pb2.GetJobResponse(job=encode_job(view))
+        return job_service_pb2.GetJobResponse(job=self._encoded(view))
 
     async def ListJobs(
         self, request: job_service_pb2.ListJobsRequest, context: Context
@@ -85,14 +92,14 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             size = checks.page_size(request.page_size)
             min_revision = checks.revision(request.min_revision)
         after, first_cursor = decode_page_token("page_token", request.page_token, request.filter)
-        cursor = first_cursor or self._watches.cursor()
+        cursor = first_cursor or encode_cursor(self._watches.cursor(), request.filter)
         page = await self._jobs.list_page(
             wanted, after=None if after is None else JobId(after), size=size, min_revision=min_revision
         )
         return job_service_pb2.ListJobsResponse(
-            jobs=[encode_job(view) for view in page.jobs],
+            jobs=[self._encoded(view) for view in page.jobs],
             next_page_token=encode_page_token(page.next_after, request.filter, cursor),
-            watch_cursor=encode_cursor(cursor),
+            watch_cursor=cursor,
             total_size=page.total,
         )
 
@@ -103,15 +110,15 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             checks.id("job_id", request.job_id)
             checks.text("reason", request.reason)
             checks.request_id("request_id", request.request_id)
-            version = checks.etag(request.etag)
+            version = decode_etag(request.etag, self._parts.state.history)
         accepted = await self._jobs.cancel(
             JobId(request.job_id),
             reason=request.reason,
-            version=version,
+            version=None if version is None else Revision(version),
             principal=caller().principal,
             request_id=request.request_id,
         )
-        return job_service_pb2.CancelJobResponse(job=encode_job(accepted.view), revision=accepted.revision)
+        return job_service_pb2.CancelJobResponse(job=self._encoded(accepted.view), revision=accepted.revision)
 
     async def WatchJobs(
         self, request: job_service_pb2.WatchJobsRequest, context: Context
@@ -126,9 +133,35 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
                     minimum=HEARTBEAT_MS_MIN,
                     maximum=HEARTBEAT_MS_MAX,
                 )
-        cursor = decode_cursor("cursor", request.cursor)
+        cursor = decode_cursor("cursor", request.cursor, request.filter)
         async for event in self._watches.watch(wanted, cursor=cursor, heartbeat_ms=heartbeat_ms):
-            yield _encode_event(event)
+            yield self._encoded_event(event, request.filter)
+
+    def _encoded(self, view: JobView) -> job_pb2.Job:
+        return encode_job(view, self._parts.state.history)
+
+    def _encoded_result(self, result: Accepted | PlacewrightError) -> job_service_pb2.SubmitJobsResult:
+        if isinstance(result, PlacewrightError):
+            return job_service_pb2.SubmitJobsResult(error=status_of(result))
+        job = self._encoded(result.view)
+        job.replicas_left_out = job.replicas_left_out or bool(job.replicas)
+        job.ClearField("replicas")
+        return job_service_pb2.SubmitJobsResult(job=job)
+
+    def _encoded_event(
+        self, event: WatchEvent, wanted: job_service_pb2.JobFilter
+    ) -> job_service_pb2.WatchJobsResponse:
+        job = None
+        if event.view is not None:
+            job = self._encoded(event.view)
+        elif event.job_id is not None:
+            job = job_pb2.Job(job_id=event.job_id)
+        return job_service_pb2.WatchJobsResponse(
+            kind=EVENT_KINDS[event.kind],  # type: ignore[arg-type]  # an int is an enum value
+            job=job,
+            cursor=encode_cursor(event.cursor, wanted),
+            revision=0 if event.cursor is None else event.cursor.revision,
+        )
 
 
 def _check_request_ids_differ(submissions: Sequence[job_service_pb2.JobSubmission], checks: Checks) -> None:
@@ -157,26 +190,4 @@ def decode_filter(message: job_service_pb2.JobFilter, checks: Checks) -> JobFilt
         phases=frozenset(phases),
         name=message.name,
         job_ids=frozenset(JobId(job_id) for job_id in message.job_ids),
-    )
-
-
-def _encode_result(result: Accepted | PlacewrightError) -> job_service_pb2.SubmitJobsResult:
-    if isinstance(result, Accepted):
-        return job_service_pb2.SubmitJobsResult(job=encode_job(result.view))
-    status = status_of(result)
-    assert status.code != code_pb2.OK, result
-    return job_service_pb2.SubmitJobsResult(error=status)
-
-
-def _encode_event(event: WatchEvent) -> job_service_pb2.WatchJobsResponse:
-    job = None
-    if event.view is not None:
-        job = encode_job(event.view)
-    elif event.job_id is not None:
-        job = job_pb2.Job(job_id=event.job_id)
-    return job_service_pb2.WatchJobsResponse(
-        kind=EVENT_KINDS[event.kind],  # type: ignore[arg-type]  # an int is an enum value
-        job=job,
-        cursor=encode_cursor(event.cursor),
-        revision=event.revision,
     )

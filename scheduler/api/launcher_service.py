@@ -1,5 +1,6 @@
 """LauncherService: decode, call, encode."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from google.rpc import status_pb2
@@ -12,6 +13,7 @@ from scheduler.api.encode_job import duration
 from scheduler.api.errors import status_of
 from scheduler.api.interceptor import Context, caller
 from scheduler.api.launcher_reports import decode_report
+from scheduler.api.positions import decode_session
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import LauncherId, RunId
 from scheduler.model.limits import REPORTS_PER_CALL_MAX
@@ -22,8 +24,8 @@ from scheduler.service.parts import Parts
 class LauncherServicer(launcher_service_pb2_grpc.LauncherServiceServicer):
     """The wire's side of `service.launchers`."""
 
-    def __init__(self, launchers: Launchers, parts: Parts) -> None:
-        self._launchers, self._parts = launchers, parts
+    def __init__(self, parts: Parts) -> None:
+        self._launchers, self._parts = Launchers(parts), parts
 
     async def Attach(
         self, request_iterator: AsyncIterator[wire.AttachRequest], context: Context
@@ -35,7 +37,7 @@ class LauncherServicer(launcher_service_pb2_grpc.LauncherServiceServicer):
     async def ClaimRun(self, request: wire.ClaimRunRequest, context: Context) -> wire.ClaimRunResponse:
         with checking() as checks:
             checks.id("run_id", request.run_id)
-            ref = _session_ref(request, checks)
+            ref = self._session_ref(request, checks)
         claim = await self._launchers.claim(ref, RunId(request.run_id))
         payload = job_pb2.LaunchPayload(command=claim.payload.command, env=dict(claim.payload.env))
         return wire.ClaimRunResponse(
@@ -49,7 +51,7 @@ class LauncherServicer(launcher_service_pb2_grpc.LauncherServiceServicer):
 
     async def RenewRuns(self, request: wire.RenewRunsRequest, context: Context) -> wire.RenewRunsResponse:
         with checking() as checks:
-            ref = _session_ref(request, checks)
+            ref = self._session_ref(request, checks)
         session = await self._launchers.renew(ref)
         return wire.RenewRunsResponse(
             lease_duration=duration(session.lease_duration_ms), renewal_number=session.renewal_number
@@ -59,24 +61,30 @@ class LauncherServicer(launcher_service_pb2_grpc.LauncherServiceServicer):
         with checking() as checks:
             checks.count("reports", len(request.reports), 1, REPORTS_PER_CALL_MAX)
             checks.done()
-            ref = _session_ref(request, checks)
-            reports = [
-                decode_report(report, checks, field=f"reports[{index}]")
-                for index, report in enumerate(request.reports)
-            ]
-        results = await self._launchers.report_many(ref, reports)
+            ref = self._session_ref(request, checks)
+        results = await asyncio.gather(
+            *(self._reported(ref, index, item) for index, item in enumerate(request.reports))
+        )
         revisions = [result for result in results if isinstance(result, int)]
         return wire.ReportRunsResponse(
             results=[_encode_result(result) for result in results], revision=max(revisions, default=0)
         )
 
+    async def _reported(self, ref: SessionRef, index: int, item: wire.RunReport) -> int | PlacewrightError:
+        """What became of one report; a bad one does not fail the others."""
+        try:
+            with checking(f"reports[{index}].") as checks:
+                report = decode_report(item, checks)
+            return await self._launchers.report(ref, report)
+        except PlacewrightError as error:
+            return error
 
-def _session_ref(
-    request: wire.ClaimRunRequest | wire.RenewRunsRequest | wire.ReportRunsRequest, checks: Checks
-) -> SessionRef:
-    launcher_id = checks.id("launcher_id", request.launcher_id)
-    number = checks.within("session", request.session, 1, 2**63 - 1)
-    return SessionRef(LauncherId(launcher_id), number, caller().principal)
+    def _session_ref(
+        self, request: wire.ClaimRunRequest | wire.RenewRunsRequest | wire.ReportRunsRequest, checks: Checks
+    ) -> SessionRef:
+        launcher_id = checks.id("launcher_id", request.launcher_id)
+        number = decode_session("session", request.session, self._parts.state.history)
+        return SessionRef(LauncherId(launcher_id), number, caller().principal)
 
 
 def _encode_result(result: int | PlacewrightError) -> status_pb2.Status:

@@ -3,22 +3,20 @@
 from placewright.v1 import pool_pb2
 from scheduler.api import enums
 from scheduler.api.checks import Checks, shown
+from scheduler.api.decode_job import no_such_slice
 from scheduler.api.encode_job import duration, timestamp
+from scheduler.api.positions import encode_etag
 from scheduler.model import limits
 from scheduler.model.accelerator import Accelerator, Catalogue
-from scheduler.model.errors import NeverPossible
-from scheduler.model.ids import AcceleratorName, LauncherId
+from scheduler.model.ids import AcceleratorName, History, LauncherId
 from scheduler.model.job import Market
 from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
 from scheduler.model.view import PoolView
 
 
 def decode_spec(message: pool_pb2.PoolSpec, catalogue: Catalogue, checks: Checks) -> PoolSpec | None:
-    """The spec; None when something is wrong, which `checks` then holds.
-
-    Raises:
-        NeverPossible: the catalogue has no such shape.
-    """
+    """The spec; None when something is wrong, which `checks` then holds."""
+    checks.known("spec", message)
     accelerator = catalogue.accelerators.get(AcceleratorName(message.accelerator))
     if accelerator is None:
         allowed = ", ".join(sorted(catalogue.accelerators))
@@ -36,7 +34,7 @@ def decode_spec(message: pool_pb2.PoolSpec, catalogue: Catalogue, checks: Checks
         )
     price = checks.within(
         "spec.price_usd_micros_per_accelerator_hour",
-        message.price_usd_micros_per_accelerator_hour,
+        _said(message, "price_usd_micros_per_accelerator_hour", checks),
         0,
         limits.PRICE_USD_MICROS_MAX,
     )
@@ -95,10 +93,8 @@ def _decode_slices(
     for index, group in enumerate(message.slice_groups):
         shape = accelerator.slices.get(group.topology)
         if shape is None:
-            raise NeverPossible(
-                f"spec.slice_groups[{index}].topology is {shown(group.topology)}: {accelerator.name} "
-                f"comes in {', '.join(accelerator.slices) or 'no slices at all'}"
-            )
+            checks.add(f"spec.slice_groups[{index}].topology", no_such_slice(group.topology, accelerator))
+            continue
         slices = checks.within(
             f"spec.slice_groups[{index}].slices", group.slices, 1, limits.NODES_PER_POOL_MAX
         )
@@ -109,12 +105,21 @@ def _decode_slices(
 
 
 def _decode_limit(message: pool_pb2.PoolSpec, market: Market, checks: Checks) -> int | None:
-    field, limit = "spec.limit_accelerators", message.limit_accelerators
+    field = "spec.limit_accelerators"
     if market is Market.RESERVED:
-        if limit:
-            checks.add(field, f"must be 0 for a reserved pool, whose capacity is known, got {limit}")
+        if message.HasField("limit_accelerators"):
+            checks.add(field, "must be left out for a reserved pool, whose capacity is known")
         return None
-    return checks.within(field, limit, 1, limits.ACCELERATORS_PER_REPLICA_MAX)
+    limit = _said(message, "limit_accelerators", checks)
+    return checks.within(field, limit, 0, limits.ACCELERATORS_PER_REPLICA_MAX)
+
+
+def _said(message: pool_pb2.PoolSpec, name: str, checks: Checks) -> int:
+    """A number for which 0 means something, so that it must be said."""
+    if not message.HasField(name):
+        checks.add(f"spec.{name}", "must be said; 0 counts")
+    value: int = getattr(message, name)
+    return value
 
 
 def _check_capacity(
@@ -146,7 +151,7 @@ def encode_spec(spec: PoolSpec) -> pool_pb2.PoolSpec:
             pool_pb2.NodeGroup(nodes=g.nodes, devices_per_node=g.devices_per_node) for g in spec.node_groups
         ],
         slice_groups=[pool_pb2.SliceGroup(slices=g.slices, topology=g.topology) for g in spec.slice_groups],
-        limit_accelerators=spec.limit_accelerators or 0,
+        limit_accelerators=spec.limit_accelerators,
         price_usd_micros_per_accelerator_hour=spec.price_usd_micros_per_accelerator_hour,
         jurisdiction=spec.jurisdiction,
         launcher_id=spec.launcher_id,
@@ -155,7 +160,8 @@ def encode_spec(spec: PoolSpec) -> pool_pb2.PoolSpec:
     )
 
 
-def encode_pool(view: PoolView) -> pool_pb2.Pool:
+def encode_pool(view: PoolView, history: History) -> pool_pb2.Pool:
+    """The pool; its etag is of the history."""
     pool = view.pool
     cordon = None
     if pool.cordon is not None:
@@ -169,7 +175,7 @@ def encode_pool(view: PoolView) -> pool_pb2.Pool:
         spec=encode_spec(pool.spec),
         status=pool_pb2.PoolStatus(
             ready=pool.status.ready,
-            unavailable_nodes=pool.status.unavailable_nodes,
+            unavailable_nodes=[str(node) for node in pool.status.unavailable_nodes],
             message=pool.status.message,
         ),
         cordon=cordon,
@@ -180,6 +186,6 @@ def encode_pool(view: PoolView) -> pool_pb2.Pool:
             runs=view.runs,
             accelerators_believed_free=view.believed_free,
         ),
-        etag=str(view.version),
+        etag=encode_etag(history, pool.spec_generation),
         revision=view.version,
     )

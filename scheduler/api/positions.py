@@ -1,4 +1,7 @@
-"""Page tokens and watch cursors: opaque outside, checked when they come back."""
+"""Page tokens, cursors, etags and sessions: opaque outside, checked when they come back.
+
+Why they hold the history: docs/decisions/wire-room-to-grow.md.
+"""
 
 import base64
 import binascii
@@ -14,49 +17,89 @@ from scheduler.service.watch import Cursor
 TOKEN_LENGTH_MAX = 1_000
 
 
-def encode_cursor(cursor: Cursor | None) -> str:
-    return "" if cursor is None else _pack("c1", [cursor.history, cursor.revision])
+def encode_cursor(cursor: Cursor | None, wanted: Message) -> str:
+    """The position in the changes that a filter chooses."""
+    return "" if cursor is None else _pack("c1", [cursor.history, cursor.revision, _digest(wanted)])
 
 
-def decode_cursor(field: str, text: str) -> Cursor | None:
+def decode_cursor(field: str, text: str, wanted: Message) -> Cursor | None:
     """The cursor; None for an empty one.
+
+    Raises:
+        InvalidRequest: it is none of ours, or of another filter.
+    """
+    if not text:
+        return None
+    match _unpack(field, "c1", text):
+        case [str(history), int(revision), str(digest)] if revision >= 0:
+            _check_filter(field, digest, wanted)
+            return Cursor(History(history), Revision(revision))
+        case _:
+            raise _malformed(field)
+
+
+def encode_etag(history: History, version: int) -> str:
+    """An etag: versions of a history that was lost may come again and must not match."""
+    return _pack("e1", [history, version])
+
+
+def decode_etag(text: str, history: History) -> int | None:
+    """The version that an etag names; None for an empty one, -1 for one of another history.
 
     Raises:
         InvalidRequest: it is none of ours.
     """
     if not text:
         return None
-    match _unpack(field, "c1", text):
-        case [str(history), int(revision)] if revision >= 0:
-            return Cursor(History(history), Revision(revision))
+    match _unpack("etag", "e1", text):
+        case [str(of), int(version)]:
+            return version if of == history else -1
+        case _:
+            raise _malformed("etag")
+
+
+def encode_session(history: History, number: int) -> str:
+    """A launcher session: numbers of a history that was lost may come again and must not match."""
+    return _pack("s1", [history, number])
+
+
+def decode_session(field: str, text: str, history: History) -> int:
+    """The session's number; 0, which none has, for one of another history.
+
+    Raises:
+        InvalidRequest: it is none of ours.
+    """
+    match _unpack(field, "s1", text):
+        case [str(of), int(number)]:
+            return number if of == history else 0
         case _:
             raise _malformed(field)
 
 
-def encode_page_token(after: str | None, filter_message: Message | None, cursor: Cursor | None) -> str:
+def encode_page_token(after: str | None, wanted: Message | None, first_cursor: str) -> str:
     """Where the next page starts, for which filter, and the first page's cursor."""
-    return "" if after is None else _pack("p1", [after, _digest(filter_message), encode_cursor(cursor)])
+    return "" if after is None else _pack("p1", [after, _digest(wanted), first_cursor])
 
 
-def decode_page_token(
-    field: str, text: str, filter_message: Message | None
-) -> tuple[str | None, Cursor | None]:
-    """The id to go on after and the first page's cursor; both None for the first page.
+def decode_page_token(field: str, text: str, wanted: Message | None) -> tuple[str | None, str]:
+    """The id to go on after and the first page's cursor; None and empty for the first page.
 
     Raises:
         InvalidRequest: it is none of ours, or of a list with another filter.
     """
     if not text:
-        return None, None
+        return None, ""
     match _unpack(field, "p1", text):
-        case [str(after), str(digest), str(cursor)]:
-            if digest != _digest(filter_message):
-                raise InvalidRequest(
-                    FieldViolation(field, "comes from a list with another filter: start from the first page")
-                )
-            return after, decode_cursor(field, cursor)
+        case [str(after), str(digest), str(first_cursor)]:
+            _check_filter(field, digest, wanted)
+            return after, first_cursor
         case _:
             raise _malformed(field)
+
+
+def _check_filter(field: str, digest: str, wanted: Message | None) -> None:
+    if digest != _digest(wanted):
+        raise InvalidRequest(FieldViolation(field, "comes from a call with another filter: start over"))
 
 
 def _digest(message: Message | None) -> str:

@@ -22,11 +22,7 @@ from scheduler.api.interceptor import Interceptor
 from scheduler.api.job_service import JobServicer
 from scheduler.api.launcher_service import LauncherServicer
 from scheduler.model.limits import MESSAGE_BYTES_MAX
-from scheduler.service.fleet import Fleet
-from scheduler.service.jobs import Jobs
-from scheduler.service.launchers import Launchers
 from scheduler.service.parts import Parts
-from scheduler.service.watch import Watches
 from scheduler.telemetry.metrics import Metrics
 
 SERVICES = tuple(
@@ -85,15 +81,14 @@ class Server:
             options=OPTIONS,
             maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
         )
-        jobs = Jobs(parts)
         job_service_pb2_grpc.add_JobServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
-            JobServicer(jobs, Watches(parts), vocabulary), self._server
+            JobServicer(parts, vocabulary), self._server
         )
         fleet_service_pb2_grpc.add_FleetServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
-            FleetServicer(Fleet(parts), vocabulary.catalogue), self._server
+            FleetServicer(parts, vocabulary.catalogue), self._server
         )
         launcher_service_pb2_grpc.add_LauncherServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
-            LauncherServicer(Launchers(parts), parts), self._server
+            LauncherServicer(parts), self._server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*(s.full_name for s in SERVICES), health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -1,4 +1,4 @@
-"""What has changed since the leader last looked, and when it must look without a change."""
+"""What has changed since the leader last looked."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,9 +10,8 @@ from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
-from scheduler.model.transitions.settling import timeout_at_ms
 
-REPLAN_AFTER_MS = 60_000  # while something waits: beliefs about rented capacity change with time
+UNSEEN_MAX = 10_000  # commits; beyond, giving the planner the whole state is cheaper than keeping them
 
 
 class Agenda:
@@ -32,14 +31,20 @@ class Agenda:
         self.unseen: list[Commit] = []
 
     def committed(self, commits: Sequence[Commit]) -> None:
-        if not self.planner_is_stale:
-            self.unseen += commits
+        self._note_for_planner(commits)
         records = [record for commit in commits for record in commit.records]
         removed_pool = any(key.kind is Kind.POOL for commit in commits for key in commit.removed)
-        if removed_pool or any(calls_for_plan(record) for record in records):
-            self.plan_due = True
-        if self.plan_due or any(isinstance(record.entity, Job | Replica | Run) for record in records):
+        calls = removed_pool or any(calls_for_plan(record) for record in records)
+        self.plan_due = self.plan_due or calls
+        if calls or any(isinstance(record.entity, Job | Replica | Run) for record in records):
             self.changed.set()
+
+    def _note_for_planner(self, commits: Sequence[Commit]) -> None:
+        if not self.planner_is_stale:
+            self.unseen += commits
+        if len(self.unseen) > UNSEEN_MAX:
+            self.planner_is_stale = True
+            self.unseen.clear()
 
     def reloaded(self, _state: State) -> None:
         self.start_over()
@@ -65,26 +70,11 @@ def calls_for_plan(record: Record) -> bool:
             return False
 
 
-def plan_due_at_ms(state: State, *, now_ms: int, planned_at_ms: int) -> int | None:
-    """When time alone calls for a plan: a back-off ends, or something has waited unplanned for long."""
-    waiting = [
+def waiting_replicas(state: State) -> list[Replica]:
+    """Replicas that want a place, by job and index."""
+    return [
         replica
         for job in state.unfinished_jobs()
         for replica in state.replicas_of(job)
         if replica.state is ReplicaState.WAITING and not job.is_cancelling
     ]
-    if not waiting:
-        return None
-    ends = [r.not_before_ms for r in waiting if r.not_before_ms > planned_at_ms]
-    return max(now_ms, min([planned_at_ms + REPLAN_AFTER_MS, *ends]))
-
-
-def next_timeout_ms(state: State) -> int | None:
-    """When the next run reaches its `max_duration`."""
-    ends = (
-        timeout_at_ms(state, job, replica)
-        for job in state.unfinished_jobs()
-        if job.spec.max_duration_ms is not None
-        for replica in state.replicas_of(job)
-    )
-    return min((end for end in ends if end is not None), default=None)

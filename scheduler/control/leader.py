@@ -5,7 +5,9 @@ import asyncio
 import structlog
 
 from scheduler.control.agenda import Agenda
-from scheduler.control.cycle import RENEW_EVERY_MS, Cycle, Tools
+from scheduler.control.cycle import Cycle
+from scheduler.control.expiry import RENEW_EVERY_MS
+from scheduler.control.tools import Tools
 from scheduler.model.errors import LostLeadership, NotCaughtUp, StoreUnavailable
 from scheduler.model.transaction import Fence
 from scheduler.ports import Leadership
@@ -13,7 +15,7 @@ from scheduler.telemetry.control_series import CycleOutcome
 
 log = structlog.get_logger()
 
-LEADER_LEASE_MS = 3 * RENEW_EVERY_MS
+LEADER_LEASE_MS = 5 * RENEW_EVERY_MS
 STORE_RETRY_MS = 200
 
 
@@ -90,7 +92,7 @@ class Leader:
                 raise LostLeadership(f"the leader lease ran out: fence {fence.number} is stale")
             if newest is not None:
                 renewed_ms = asked_ms
-                cycle.seen_alive()
+                cycle.expiry.seen_alive()
             elif clock.monotonic_ms() - renewed_ms >= LEADER_LEASE_MS:
                 raise LostLeadership("the leader lease could not be renewed in time")
             await self._rest(STORE_RETRY_MS if newest is None else RENEW_EVERY_MS)
@@ -111,7 +113,6 @@ class Leader:
             except (StoreUnavailable, NotCaughtUp) as error:
                 log.warning("cycle_broken_off", error=str(error))
                 cycle.broken_off()
-                agenda.plan_due = True
                 await self._tools.clock.sleep(STORE_RETRY_MS)
                 continue
             await self._wait(agenda, cycle.sleep_ms())

@@ -1,17 +1,13 @@
 """Launcher leases, judged by the leader's monotonic clock from when it saw the last renewal."""
 
-from collections.abc import Iterator
+from collections import deque
 
 from scheduler.model.ids import LauncherId
-from scheduler.model.records import Key, Kind
-from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
-from scheduler.model.transaction import Fence, Transaction
-from scheduler.model.transitions import runs as run_moves
-from scheduler.model.transitions import sessions as session_moves
 
 Renewal = tuple[int, int]  # session number, renewal number
+LOSS_WINDOW_MS = 3_600_000
 
 
 class LeaseWatch:
@@ -42,58 +38,23 @@ class LeaseWatch:
         return known[1] + session.lease_duration_ms
 
 
-def consequences(
-    state: State, *, fence: Fence, now_ms: int, mass_loss_guard_runs: int
-) -> Iterator[Transaction]:
-    """What follows from expired sessions: pools unready, offers withdrawn, runs unreachable or lost.
+class LossGuard:
+    """Holds back losses beyond a number within a window, until an operator has dealt with what it holds.
 
-    Runs on pools that fence themselves are surely stopped by now; beyond the guard an operator must say so.
+    Launchers cut off together run out one after the other, so one instant shows few of them.
     """
-    runs = [run for run in state.all_live_runs() if _is_expired(state, run)]
-    lost = [run for run in runs if run.state is RunState.UNREACHABLE and _fences_itself(state, run)]
-    guarded = len(lost) > mass_loss_guard_runs
-    yield from _unready_pools(state, fence=fence)
-    for run in runs:
-        yield from _of_run(state, run, fence=fence, now_ms=now_ms, guarded=guarded)
 
+    def __init__(self, runs_max: int) -> None:
+        self._runs_max = runs_max
+        self._recent: deque[tuple[int, int]] = deque()  # when, how many
+        self.is_holding = False
 
-def guarded_runs(state: State, *, mass_loss_guard_runs: int) -> int:
-    """Runs that would be declared lost but for the guard; 0 when it does not hold them."""
-    runs = [run for run in state.all_live_runs() if _is_expired(state, run)]
-    lost = [run for run in runs if run.state is RunState.UNREACHABLE and _fences_itself(state, run)]
-    return len(lost) if len(lost) > mass_loss_guard_runs else 0
-
-
-def _unready_pools(state: State, *, fence: Fence) -> Iterator[Transaction]:
-    for pool in state.pools():
-        session = state.session(pool.spec.launcher_id)
-        if pool.status.ready and session is not None and session.is_expired:
-            judged = run_moves.judged(state, session)
-            yield session_moves.unready(state, pool, judged, fence=fence)
-
-
-def _of_run(state: State, run: Run, *, fence: Fence, now_ms: int, guarded: bool) -> Iterator[Transaction]:
-    session, found = state.session(run.launcher_id), run_moves.live_run(state, run.id)
-    assert session is not None, run
-    assert found is not None, run
-    judged = run_moves.judged(state, session)
-    if run.state is RunState.PLACED:
-        message = "the launcher's lease ran out before it claimed the run"
-        yield run_moves.withdrawn(
-            found, EndReason.INFRASTRUCTURE, now_ms=now_ms, fence=fence, message=message
-        )
-    elif run.state is not RunState.UNREACHABLE:
-        yield run_moves.became_unreachable(found, judged, fence=fence)
-    elif _fences_itself(state, run) and not guarded:
-        yield run_moves.lost(found, judged, now_ms=now_ms, fence=fence)
-
-
-def _is_expired(state: State, run: Run) -> bool:
-    session = state.session(run.launcher_id)
-    return session is not None and session.is_expired
-
-
-def _fences_itself(state: State, run: Run) -> bool:
-    record = state.record(Key(Kind.POOL, run.pool_id))
-    pool = None if record is None else state.pool(run.pool_id)
-    return pool is not None and pool.spec.self_fencing
+    def lets_pass(self, runs: int, *, monotonic_ms: int) -> bool:
+        """Whether so many more runs may be declared lost now; they count if so."""
+        while self._recent and self._recent[0][0] <= monotonic_ms - LOSS_WINDOW_MS:
+            self._recent.popleft()
+        recent = sum(count for _, count in self._recent)
+        self.is_holding = runs > 0 and (self.is_holding or recent + runs > self._runs_max)
+        if runs and not self.is_holding:
+            self._recent.append((monotonic_ms, runs))
+        return not self.is_holding

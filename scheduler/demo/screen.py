@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from placewright import JobKind, JobPhase, JobView, Replica, ReplicaState
+from placewright import JobKind, JobPhase, JobView, PlacementValue, Replica, ReplicaState
 from placewright.reasons import deferral_text, size_text
 from placewright.strings import usd
 from scheduler.demo.plan_figures import PlanFigures
@@ -81,25 +81,22 @@ def _placed_row(job: JobView, replica: Replica) -> list[str]:
     return [
         job.name if job.spec.kind is JobKind.TRAINING else f"{job.name} x{count}",
         job.spec.priority_class,
-        size_text(placement),
+        ", ".join(size_text(assignment) for assignment in placement.assignments),
         placement.pool_id,
         placement.market.value,
         usd(placement.charged_usd_micros_per_hour),
-        _why(replica),
+        _why(replica.run.value),
         _became(job, replica),
     ]
 
 
-def _why(replica: Replica) -> str:
-    assert replica.run is not None
-    assert replica.run.placement is not None
-    placement = replica.run.placement
-    term = f"nets {usd(placement.term_usd_micros_per_hour)}/h"
-    if not placement.runner_up_pool_id:
+def _why(value: PlacementValue | None) -> str:
+    if value is None:
+        return "-"
+    term, runner_up = f"nets {usd(value.term_usd_micros_per_hour)}/h", value.runner_up
+    if runner_up is None:
         return f"{term}; the only possible pool"
-    return (
-        f"{term}; next {placement.runner_up_pool_id}: {usd(placement.runner_up_term_usd_micros_per_hour)}/h"
-    )
+    return f"{term}; next {runner_up.pool_id}: {usd(runner_up.term_usd_micros_per_hour)}/h"
 
 
 def _became(job: JobView, replica: Replica) -> str:

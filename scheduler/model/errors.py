@@ -39,10 +39,6 @@ class IllegalTransition(PlacewrightError):
     """The thing's state does not allow what was asked for."""
 
 
-class NeverPossible(PlacewrightError):
-    """The catalogue makes it impossible for ever."""
-
-
 class NotAllowed(PlacewrightError):
     """The caller's roles do not allow the verb."""
 

@@ -140,12 +140,14 @@ class Pool:
     """A pool with its parts.
 
     Attributes:
+        spec_generation: rises with each change of the operator's part, from 1.
         availability: set exactly for rented pools.
         deleting: takes nothing new and goes away when its last run has ended.
     """
 
     id: PoolId
     spec: PoolSpec
+    spec_generation: int = 1
     status: PoolStatus = PoolStatus()
     cordon: Cordon | None = None
     availability: Availability | None = None

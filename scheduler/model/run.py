@@ -65,6 +65,7 @@ class Placement:
     """Where a replica goes, and the numbers that chose the place.
 
     Attributes:
+        role: of the gang's task group.
         nodes: by node number; empty where the provider chooses (rented slices).
         charged_usd_micros_per_hour: for all accelerators of the gang.
         term_usd_micros_per_hour: this placement's part of the plan's objective.
@@ -74,6 +75,7 @@ class Placement:
     alternative_index: int
     accelerator: AcceleratorName
     slice_topology: str | None
+    role: str
     tasks: int
     devices_per_task: int
     nodes: tuple[NodeShare, ...]

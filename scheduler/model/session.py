@@ -13,7 +13,7 @@ class LauncherSession:
         number: grows with each session; an older session's calls are refused.
         renewal_number: rises with each renewal; a step that judges the lease names the one it judged.
         is_synchronised: the launcher has sent its full state in this session.
-        is_expired: the leader saw no renewal for a lease; a renewal or a new session ends that.
+        is_expired: the leader saw no renewal for a lease; the launcher must attach again.
     """
 
     launcher_id: LauncherId

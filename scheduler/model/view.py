@@ -27,6 +27,7 @@ class JobView:
     Attributes:
         revision: the newest write to the job, its replicas or its newest runs.
         replicas: by index; empty where there are more than were asked for.
+        replicas_left_out: there are replicas that are not shown.
     """
 
     job: Job
@@ -35,6 +36,7 @@ class JobView:
     version: Revision
     revision: Revision
     replicas: tuple[ReplicaView, ...]
+    replicas_left_out: bool
 
 
 def job_view(state: State, job_id: JobId, *, replicas_max: int) -> JobView | None:
@@ -50,6 +52,7 @@ def job_view(state: State, job_id: JobId, *, replicas_max: int) -> JobView | Non
         version=state.version(key),
         revision=_newest(state, job, replicas),
         replicas=tuple(_replica_view(state, r) for r in replicas) if len(replicas) <= replicas_max else (),
+        replicas_left_out=len(replicas) > replicas_max,
     )
 
 

@@ -109,6 +109,7 @@ def placement_of(problem: Problem, choice: Choice, nodes: tuple[NodeShare, ...])
         alternative_index=index,
         accelerator=way.accelerator,
         slice_topology=way.slice_topology,
+        role=way.task_groups[0].role,
         tasks=way.tasks,
         devices_per_task=way.devices_per_task,
         nodes=nodes,

@@ -16,6 +16,7 @@ class DesiredRun:
     """A run as it should be.
 
     Attributes:
+        run_token: once it is claimed; 0 before.
         stop_reason: why it should stop; None: it should run.
     """
 
@@ -60,7 +61,7 @@ def _desired_run(run: Run) -> DesiredRun:
         run_id=run.id,
         generation=run.generation,
         claimed=run.state is not RunState.PLACED,
-        run_token=run.run_token,
+        run_token=run.run_token if run.claimed_by is not None else 0,
         placement=run.placement,
         stop_reason=run.stop_reason,
         grace_period_ms=run.grace_period_ms,

@@ -3,17 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scheduler.model.errors import NotFound
+from scheduler.model.errors import NotFound, StaleEtag
 from scheduler.model.ids import PoolId, Principal, Revision, RunId
 from scheduler.model.pool import Cordon, Pool, PoolSpec
-from scheduler.model.records import IdempotencyRecord, Key, Kind
+from scheduler.model.records import IdempotencyRecord
 from scheduler.model.run import Run
 from scheduler.model.state import State
 from scheduler.model.transaction import Transaction
 from scheduler.model.transitions.fleet import applied, cordoned, deleting
-from scheduler.model.transitions.runs import force_ended, live_run
+from scheduler.model.transitions.runs import force_ended
 from scheduler.model.view import PoolView, pool_view
-from scheduler.service.jobs import check_etag
 from scheduler.service.parts import Parts, idempotency_record
 
 
@@ -48,7 +47,7 @@ class Fleet:
         self._parts = parts
 
     async def apply(
-        self, pool_id: PoolId, spec: PoolSpec, *, version: Revision | None, caller: Caller
+        self, pool_id: PoolId, spec: PoolSpec, *, generation: int | None, caller: Caller
     ) -> ChangedPool:
         """Create the pool or change its spec.
 
@@ -58,11 +57,9 @@ class Fleet:
         record = self._record(caller, ("apply", pool_id, spec), pool_id)
 
         def compute(state: State) -> Transaction | None:
-            if version is not None:
-                self._pool(state, pool_id)
-                check_etag(state, Key(Kind.POOL, pool_id), version)
-            now_ms = self._parts.clock.now_ms()
-            return applied(state, pool_id, spec, idempotency=record, now_ms=now_ms)
+            if generation is not None:
+                check_generation(self._pool(state, pool_id), generation)
+            return applied(state, pool_id, spec, now_ms=self._parts.clock.now_ms())
 
         return await self._changed(pool_id, record, compute)
 
@@ -91,7 +88,7 @@ class Fleet:
         return await self._changed(
             pool_id,
             record,
-            lambda state: cordoned(state, self._pool(state, pool_id), cordon, idempotency=record),
+            lambda state: cordoned(state, self._pool(state, pool_id), cordon),
         )
 
     async def uncordon(self, pool_id: PoolId, *, caller: Caller) -> ChangedPool:
@@ -100,18 +97,18 @@ class Fleet:
         return await self._changed(
             pool_id,
             record,
-            lambda state: cordoned(state, self._pool(state, pool_id), None, idempotency=record),
+            lambda state: cordoned(state, self._pool(state, pool_id), None),
         )
 
-    async def delete(self, pool_id: PoolId, *, version: Revision | None, caller: Caller) -> ChangedPool:
+    async def delete(self, pool_id: PoolId, *, generation: int | None, caller: Caller) -> ChangedPool:
         """Take nothing new, and go away when empty."""
         record = self._record(caller, ("delete", pool_id), pool_id)
         before = self._view(pool_id)
 
         def compute(state: State) -> Transaction | None:
             pool = self._pool(state, pool_id)
-            check_etag(state, Key(Kind.POOL, pool_id), version)
-            return deleting(state, pool, idempotency=record)
+            check_generation(pool, generation)
+            return deleting(state, pool)
 
         revision = await self._parts.write_once(record, compute)
         now_ms = self._parts.clock.now_ms()
@@ -126,16 +123,18 @@ class Fleet:
             NotFound, IllegalTransition
         """
 
-        def compute(state: State) -> Transaction | None:
-            if state.run(run_id) is None:
-                raise NotFound("run", run_id)
-            found = live_run(state, run_id)
-            if found is None:
-                return None
-            said = f"declared ended by {caller.principal}: {reason}"
-            return force_ended(found, reason=said, now_ms=self._parts.clock.now_ms())
+        record = idempotency_record(
+            caller.principal, caller.request_id, content=("force-end", run_id, reason), resource_id=run_id
+        )
 
-        revision = await self._parts.write(compute)
+        def compute(state: State) -> Transaction | None:
+            run = state.run(run_id)
+            if run is None:
+                raise NotFound("run", run_id)
+            said = f"declared ended by {caller.principal}: {reason}"
+            return force_ended(state, run, reason=said, now_ms=self._parts.clock.now_ms())
+
+        revision = await self._parts.write_once(record, compute)
         run = self._parts.state.run(run_id)
         assert run is not None, run_id
         return run, revision
@@ -160,3 +159,13 @@ class Fleet:
         if view is None:
             raise NotFound("pool", pool_id)
         return view
+
+
+def check_generation(pool: Pool, generation: int | None) -> None:
+    """That the operator's part of the pool is still what the caller read; None: in any case.
+
+    Raises:
+        StaleEtag: it has changed since.
+    """
+    if generation is not None and pool.spec_generation != generation:
+        raise StaleEtag(f"pool {pool.id} has changed since the etag was read: read it again")

@@ -24,6 +24,7 @@ from scheduler.service.parts import Parts, idempotency_record
 from scheduler.service.ulid import Ulids
 
 UNFINISHED_JOBS_MAX = 200_000
+REPLICAS_PER_PAGE_MAX = 10_000  # about 240 bytes each, and clients take messages of 4 MiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +179,11 @@ class Jobs:
         await self._parts.mirror.caught_up(min_revision)
         state = self._parts.state
         chosen = [job.id for job in _all_jobs(state) if wanted.matches(state, job)]
-        page = [job_id for job_id in chosen if after is None or job_id > after][: size + 1]
-        views = [job_view(state, job_id, replicas_max=REPLICAS_SHOWN_MAX) for job_id in page[:size]]
+        left = [job_id for job_id in chosen if after is None or job_id > after]
+        views = _page(state, left[:size])
         return JobPage(
-            jobs=tuple(view for view in views if view is not None),
-            next_after=page[size - 1] if len(page) > size else None,
+            jobs=tuple(views),
+            next_after=views[-1].job.id if len(left) > len(views) else None,
             total=len(chosen),
         )
 
@@ -201,11 +202,24 @@ class Jobs:
             if state.job(job_id) is None:
                 raise NotFound("job", job_id)
             check_etag(state, Key(Kind.JOB, job_id), version)
-            now_ms = self._parts.clock.now_ms()
-            return cancel_requested(state, job_id, reason=reason, now_ms=now_ms, idempotency=record)
+            return cancel_requested(state, job_id, reason=reason, now_ms=self._parts.clock.now_ms())
 
         revision = await self._parts.write_once(record, compute)
         return Accepted(view=self._view(job_id), revision=revision)
+
+
+def _page(state: State, job_ids: Sequence[JobId]) -> list[JobView]:
+    """Views of the first jobs, as many as fit a message."""
+    views: list[JobView] = []
+    replicas = 0
+    for job_id in job_ids:
+        view = job_view(state, job_id, replicas_max=REPLICAS_SHOWN_MAX)
+        assert view is not None, job_id
+        replicas += len(view.replicas)
+        if views and replicas > REPLICAS_PER_PAGE_MAX:
+            break
+        views.append(view)
+    return views
 
 
 def check_etag(state: State, key: Key, version: Revision | None) -> None:

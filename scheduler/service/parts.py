@@ -2,18 +2,19 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scheduler.mirror.mirror import Mirror
 from scheduler.mirror.writes import RequestSeen, catch_up, write
 from scheduler.model.errors import NotFound, RequestIdReused, StaleSession, StoreUnavailable
 from scheduler.model.ids import CellId, Principal, Revision
-from scheduler.model.records import IdempotencyRecord, Key
+from scheduler.model.records import IdempotencyRecord, Key, key_of
 from scheduler.model.state import State
-from scheduler.model.transaction import Transaction
+from scheduler.model.transaction import IsAbsent, Put, Transaction
 from scheduler.ports import Clock, StateStore
 
 CONTENT_HASH_VERSION = "1"
+IDEMPOTENCY_KEPT_MS = 7 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +52,18 @@ class Parts:
     async def write_once(
         self, record: IdempotencyRecord, compute: Callable[[State], Transaction | None]
     ) -> Revision:
-        """As `write`; a request id that was used for the same content writes nothing again.
+        """As `write`, once per request id, whatever has changed since; noted even if nothing is written.
 
         Raises:
-            RequestIdReused: it was used for other content.
+            RequestIdReused: the id was used for other content.
         """
+        key = key_of(record)
         try:
-            return await self.write_known(compute)
-        except RequestSeen as seen:
-            await self.same_request(seen.key, record)
+            if await self.store.get(key) is not None:
+                raise RequestSeen(key)
+            return await self.write(lambda state: _noted(compute(state), record, key))
+        except RequestSeen:
+            await self.same_request(key, record)
             return self.state.revision
 
     async def same_request(self, key: Key, record: IdempotencyRecord) -> IdempotencyRecord:
@@ -88,6 +92,14 @@ def idempotency_record(
         content_hash=f"{CONTENT_HASH_VERSION}:{digest}",
         resource_id=resource_id,
     )
+
+
+def _noted(transaction: Transaction | None, record: IdempotencyRecord, key: Key) -> Transaction:
+    """The transaction together with the record of its request, or the record alone."""
+    note = Put(entity=record, expires_after_ms=IDEMPOTENCY_KEPT_MS)
+    if transaction is None:
+        return Transaction(checks=(IsAbsent(key),), puts=(note,))
+    return replace(transaction, checks=(*transaction.checks, IsAbsent(key)), puts=(*transaction.puts, note))
 
 
 def _same_content(earlier: str, now: str) -> bool:

@@ -43,7 +43,6 @@ class WatchEvent:
     job_id: JobId | None = None
     view: JobView | None = None
     cursor: Cursor | None = None
-    revision: Revision
 
 
 class Watches:
@@ -134,16 +133,12 @@ class _Changes:
         for job_id, revision in later.items():
             self._unsent.setdefault(job_id, revision)
 
-    async def take(self, timeout_ms: int) -> JobId | None:
-        """The job that has waited longest; None when nothing changes for `timeout_ms`."""
-        try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                while not self._unsent:
-                    self._refuse_if_restarted()
-                    self._something.clear()
-                    await self._something.wait()
-        except TimeoutError:
-            return None
+    async def take(self) -> JobId:
+        """The job that has waited longest to be told of."""
+        while not self._unsent:
+            self._refuse_if_restarted()
+            self._something.clear()
+            await self._something.wait()
         self._refuse_if_restarted()
         job_id = next(iter(self._unsent))
         del self._unsent[job_id]
@@ -176,20 +171,19 @@ class _Watcher:
                 kind=EventKind.CHANGED,
                 job_id=job_id,
                 view=job_view(state, job_id, replicas_max=REPLICAS_SHOWN_MAX),
-                revision=state.revision,
             )
             for job_id in matching
         ]
         return [*events, self._event(EventKind.INITIAL_END)]
 
     async def next_event(self, heartbeat_ms: int) -> WatchEvent:
-        while True:
-            job_id = await self._changes.take(heartbeat_ms)
-            if job_id is None:
-                return self._event(EventKind.HEARTBEAT)
-            event = self._event_of(job_id)
-            if event is not None:
+        try:
+            async with asyncio.timeout(heartbeat_ms / 1000):
+                while (event := self._event_of(await self._changes.take())) is None:
+                    pass
                 return event
+        except TimeoutError:
+            return self._event(EventKind.HEARTBEAT)
 
     def _event_of(self, job_id: JobId) -> WatchEvent | None:
         job = self._parts.state.job(job_id)
@@ -220,7 +214,7 @@ class _Watcher:
         if job_id is not None:
             view = job_view(state, job_id, replicas_max=REPLICAS_SHOWN_MAX)
         cursor = Cursor(state.history, self._changes.sent_until)
-        return WatchEvent(kind=kind, job_id=job_id, view=view, cursor=cursor, revision=state.revision)
+        return WatchEvent(kind=kind, job_id=job_id, view=view, cursor=cursor)
 
 
 def jobs_of(commit: Commit) -> list[JobId]:

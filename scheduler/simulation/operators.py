@@ -56,7 +56,7 @@ class Operator:
         self._around.trace.add(
             f"apply {pool_id}: {spec.launcher_id}, lease {spec.lease_duration_ms}, {fencing}"
         )
-        if await self._do(lambda p: p.fleet.apply(pool_id, spec, version=None, caller=caller)):
+        if await self._do(lambda p: p.fleet.apply(pool_id, spec, generation=None, caller=caller)):
             self._specs[pool_id] = spec
 
     async def _cordon(self) -> None:
@@ -89,7 +89,7 @@ class Operator:
         pool_id = self._pool_id()
         spec = self._specs.get(pool_id)
         caller = self._caller()
-        await self._do(lambda p: p.fleet.delete(pool_id, version=None, caller=caller))
+        await self._do(lambda p: p.fleet.delete(pool_id, generation=None, caller=caller))
         await asyncio.sleep(self._draw.randint(1, 30_000) / 1000)
         if spec is not None:
             await self._apply(pool_id, spec)

@@ -5,8 +5,8 @@ from collections.abc import Coroutine
 from random import Random
 from typing import Any, TypeVar
 
-from scheduler.control.cycle import ControlSettings, Tools
 from scheduler.control.leader import Leader
+from scheduler.control.tools import ControlSettings, Tools
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import PlacewrightError, StoreUnavailable
 from scheduler.model.ids import CellId

@@ -164,4 +164,4 @@ class Watcher:
         self._cursor = cursor
 
 
-END = WatchEvent(kind=EventKind.REMOVED, revision=Revision(0))
+END = WatchEvent(kind=EventKind.REMOVED)

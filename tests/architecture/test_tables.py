@@ -4,7 +4,7 @@ import pytest
 
 from docs.reference.generate import PAGES, settings_page
 from scheduler.api.auth import VERBS
-from scheduler.api.errors import CODES
+from scheduler.api.errors import STATUSES
 from scheduler.model import errors
 from tests.architecture import contract
 from tests.architecture.sources import ROOT
@@ -17,7 +17,7 @@ def test_every_error_has_a_status() -> None:
         if isinstance(error, type) and issubclass(error, errors.PlacewrightError)
     }
 
-    assert set(CODES) == declared - {errors.PlacewrightError}
+    assert set(STATUSES) == declared - {errors.PlacewrightError}
 
 
 def test_every_rpc_has_its_roles() -> None:

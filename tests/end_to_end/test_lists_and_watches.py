@@ -83,14 +83,16 @@ def test_list_then_watch_from_its_cursor_has_no_gap(client: Client, cell: Cell) 
         submitting.start()
         wait_until(lambda: list(client.list_jobs(name=names[2])), "some of them are there")
         listed = stub.ListJobs(job_service_pb2.ListJobsRequest(page_size=1000))
-        seen = {job.spec.name: job for job in listed.jobs}
+        seen = {job.effective_spec.name: job for job in listed.jobs}
         request = job_service_pb2.WatchJobsRequest(cursor=listed.watch_cursor)
         for event in stub.WatchJobs(request, timeout=WITHIN_S):
-            seen[event.job.spec.name] = event.job
+            seen[event.job.effective_spec.name] = event.job
             if all(_succeeded(seen.get(name)) for name in names):
                 break
         submitting.join()
-        newest = {job.spec.name: job for job in stub.ListJobs(job_service_pb2.ListJobsRequest()).jobs}
+        newest = {
+            job.effective_spec.name: job for job in stub.ListJobs(job_service_pb2.ListJobsRequest()).jobs
+        }
 
     assert [seen[name] for name in names] == [newest[name] for name in names]
 

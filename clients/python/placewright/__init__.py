@@ -37,7 +37,15 @@ if TYPE_CHECKING:
     )
     from placewright.job import Job
     from placewright.pools import Cordon, NodeGroup, PoolSpec, PoolStatus, PoolUsage, PoolView, SliceGroup
-    from placewright.reasons import Deferral, NodeShare, Placement, PoolAssignment
+    from placewright.reasons import (
+        Deferral,
+        NodeShare,
+        Placement,
+        PlacementValue,
+        PoolAssignment,
+        RunnerUp,
+        TaskGroupPlacement,
+    )
     from placewright.settings import Tls
     from placewright.strings import Location
     from placewright.views import (
@@ -86,7 +94,10 @@ __all__ = [
     "Run",
     "Placement",
     "PoolAssignment",
+    "TaskGroupPlacement",
     "NodeShare",
+    "PlacementValue",
+    "RunnerUp",
     "Deferral",
     "PoolView",
     "PoolStatus",
@@ -129,7 +140,10 @@ _MODULES = {
     "settings": ("Tls",),
     "job": ("Job",),
     "alternative": ("Alternative",),
-    "reasons": ("Deferral", "Placement", "PoolAssignment", "NodeShare"),
+    "reasons": (
+        "Deferral", "Placement", "PoolAssignment", "TaskGroupPlacement", "NodeShare", "PlacementValue",
+        "RunnerUp",
+    ),
     "strings": ("Location",),
     "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),
     "views": (

@@ -68,7 +68,10 @@ class Client:
     def submit_many(
         self, jobs: Sequence[Job], *, request_ids: Sequence[str] | None = None
     ) -> list[JobHandle | PlacewrightError]:
-        """A handle or an error for each job, in order: one bad job does not fail the others."""
+        """A handle or an error for each job, in order: one bad job does not fail the others.
+
+        The jobs of the handles come without their replicas; `refresh` and `wait` bring them.
+        """
         results = self._run(self._operations.submit_many(jobs, request_ids))
         return [JobHandle(self, result) if isinstance(result, JobView) else result for result in results]
 
@@ -89,7 +92,10 @@ class Client:
         job_ids: Sequence[str] = (),
         page_size: int = 0,
     ) -> Iterator[JobView]:
-        """Jobs by id, oldest first, fetched page by page; what is empty chooses all."""
+        """Jobs by id, oldest first, fetched page by page; what is empty chooses all.
+
+        Of jobs with more than 100 replicas these are left out; `get_job` gives them.
+        """
         chosen = job_filter(queue=queue, phase=phase, name=name, job_ids=job_ids)
         return self._iterate(self._operations.list_jobs(chosen, page_size))
 
@@ -105,7 +111,9 @@ class Client:
         """Events of jobs: first every job that matches, then INITIAL_END, then changes, without a gap.
 
         Reconnects by itself. After RESTARTED everything that matches is given anew.
-        With the `cursor` of an earlier event it goes on from there.
+        With the `cursor` of an earlier event of a watch with the same filter it goes on from there, without
+        INITIAL_END; it may then say LEFT or REMOVED of jobs that it never told of.
+        A job's states may be skipped, its newest never is.
         """
         chosen = job_filter(queue=queue, phase=phase, name=name, job_ids=job_ids)
         return self._iterate(Watcher(self._operations, chosen, cursor=cursor))

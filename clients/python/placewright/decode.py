@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
@@ -42,7 +42,7 @@ PREFIXES = {
 def job_view(job: job_pb2.Job) -> views.JobView:
     return views.JobView(
         job_id=job.job_id,
-        spec=_spec(job.spec),
+        spec=_spec(job.effective_spec),
         phase=word(job_pb2.JobPhase, job.phase, JobPhase),
         counts=views.ReplicaCounts(
             waiting=job.counts.waiting,
@@ -55,10 +55,12 @@ def job_view(job: job_pb2.Job) -> views.JobView:
         submitter=job.submitter,
         submitted_at=moment(job.submitted_at),
         cancel_requested_at=moment(job.cancel_requested_at),
+        cancel_reason=job.cancel_reason,
         finished_at=moment(job.finished_at),
         etag=job.etag,
         revision=job.revision,
         replicas=tuple(_replica(replica) for replica in job.replicas),
+        replicas_left_out=job.replicas_left_out,
     )
 
 
@@ -70,6 +72,7 @@ def run_view(run: job_pb2.Run) -> views.Run:
         end_reason=_end_reason(run.end_reason),
         stop_reason=_end_reason(run.stop_reason),
         placement=_placement(run.placement) if run.HasField("placement") else None,
+        value=_value(run.value) if run.HasField("value") else None,
         placed_at=moment(run.placed_at),
         running_at=moment(run.running_at),
         ended_at=moment(run.ended_at),
@@ -120,7 +123,7 @@ def _spec(spec: job_pb2.JobSpec) -> views.JobSpec:
         ),
         max_duration=duration(spec.max_duration) if spec.HasField("max_duration") else None,
         grace_period=duration(spec.grace_period) if spec.HasField("grace_period") else None,
-        user_error_retries=spec.user_error_retries,
+        user_error_retries=spec.retry.user_errors,
         locations=tuple(_location(location) for location in constraints.allowed_locations),
         denied_locations=tuple(_location(location) for location in constraints.denied_locations),
         pools=tuple(constraints.allowed_pools),
@@ -156,51 +159,83 @@ def _replica(replica: job_pb2.Replica) -> views.Replica:
         index=replica.index,
         state=word(job_pb2.ReplicaState, replica.state, ReplicaState),
         deferral=_deferral(replica.deferral) if replica.HasField("deferral") else None,
-        run=run_view(replica.run) if replica.HasField("run") else None,
-        runs=replica.runs,
+        run=run_view(replica.newest_run) if replica.HasField("newest_run") else None,
+        runs=replica.run_count,
     )
 
 
 def _deferral(deferral: job_pb2.Deferral) -> reasons.Deferral:
-    cost = deferral.cheapest_cost_usd_micros_per_useful_hour
     return reasons.Deferral(
         reason=word(job_pb2.DeferralReason, deferral.reason, DeferralReason),
         verdicts=tuple(
             (word(job_pb2.PoolVerdict, count.verdict, PoolVerdict), count.pools)
             for count in deferral.verdicts
         ),
-        accelerators_needed=deferral.accelerators_needed,
-        accelerators_free_max=deferral.accelerators_free_max,
-        cheapest_cost_usd_micros_per_useful_hour=(
-            cost if deferral.HasField("cheapest_cost_usd_micros_per_useful_hour") else None
+        accelerators_needed=_number(deferral, "accelerators_needed"),
+        accelerators_free_max=_number(deferral, "accelerators_free_max"),
+        cheapest_cost_usd_micros_per_useful_hour=_number(
+            deferral, "cheapest_cost_usd_micros_per_useful_hour"
         ),
-        worth_usd_micros_per_useful_hour=deferral.worth_usd_micros_per_useful_hour,
+        worth_usd_micros_per_useful_hour=_number(deferral, "worth_usd_micros_per_useful_hour"),
         not_before=moment(deferral.not_before),
-        planned_revision=deferral.planned_revision,
+        planned_revision=_number(deferral, "planned_revision"),
     )
+
+
+def _number(
+    deferral: job_pb2.Deferral,
+    field: Literal[
+        "accelerators_needed",
+        "accelerators_free_max",
+        "cheapest_cost_usd_micros_per_useful_hour",
+        "worth_usd_micros_per_useful_hour",
+        "planned_revision",
+    ],
+) -> int | None:
+    """An optional number; None when it is absent."""
+    number: int = getattr(deferral, field)
+    return number if deferral.HasField(field) else None
 
 
 def _placement(placement: job_pb2.Placement) -> reasons.Placement:
     return reasons.Placement(
         assignments=tuple(_assignment(assignment) for assignment in placement.assignments),
         alternative_index=placement.alternative_index,
-        accelerator=placement.accelerator,
-        slice_topology=placement.slice_topology,
-        tasks=placement.tasks,
-        devices_per_task=placement.devices_per_task,
-        market=word(job_pb2.Market, placement.market, Market),
-        charged_usd_micros_per_hour=placement.charged_usd_micros_per_hour,
-        term_usd_micros_per_hour=placement.term_usd_micros_per_hour,
-        runner_up_pool_id=placement.runner_up_pool_id,
-        runner_up_term_usd_micros_per_hour=placement.runner_up_term_usd_micros_per_hour,
     )
 
 
 def _assignment(assignment: job_pb2.PoolAssignment) -> reasons.PoolAssignment:
     return reasons.PoolAssignment(
         pool_id=assignment.pool_id,
+        accelerator=assignment.accelerator,
         accelerators=assignment.accelerators,
-        nodes=tuple(reasons.NodeShare(node=share.node, tasks=share.tasks) for share in assignment.nodes),
+        slice_topology=assignment.slice_topology,
+        market=word(job_pb2.Market, assignment.market, Market),
+        charged_usd_micros_per_hour=assignment.charged_usd_micros_per_hour,
+        task_groups=tuple(_task_group(group) for group in assignment.task_groups),
+    )
+
+
+def _task_group(group: job_pb2.TaskGroupPlacement) -> reasons.TaskGroupPlacement:
+    return reasons.TaskGroupPlacement(
+        role=group.role,
+        tasks=group.tasks,
+        devices_per_task=group.devices_per_task,
+        nodes=tuple(reasons.NodeShare(node=share.node, tasks=share.tasks) for share in group.nodes),
+    )
+
+
+def _value(value: job_pb2.PlacementValue) -> reasons.PlacementValue:
+    return reasons.PlacementValue(
+        term_usd_micros_per_hour=value.term_usd_micros_per_hour,
+        runner_up=(
+            reasons.RunnerUp(
+                pool_id=value.runner_up.pool_id,
+                term_usd_micros_per_hour=value.runner_up.term_usd_micros_per_hour,
+            )
+            if value.HasField("runner_up")
+            else None
+        ),
     )
 
 

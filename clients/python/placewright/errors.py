@@ -1,11 +1,12 @@
 """Everything that the client raises.
 
 PlacewrightError
-├── InvalidRequest         something in the request is wrong; `fields` says what (also raised before sending)
+├── InvalidRequest         something in the request is wrong, or impossible with the cell's catalogue;
+│                          `fields` says what (also raised before sending)
 ├── NotFound               there is no such job, pool or run
 ├── AlreadyExists          the thing is there already
 │   └── RequestIdReused    the same request id came before with other content
-├── FailedPrecondition     the thing's state, or the catalogue, does not allow it
+├── FailedPrecondition     the thing's state does not allow it
 ├── PermissionDenied       the caller's roles do not allow it
 ├── Unauthenticated        the caller did not say who it is, or not credibly
 ├── ResourceExhausted      a limit was reached; try again after `retry_after`
@@ -15,6 +16,10 @@ PlacewrightError
 ├── Unavailable            nobody answered after all retries; of a write, the outcome is unknown
 ├── DeadlineExceeded       no answer in time, or `wait` ran out of time; of a write, the outcome is unknown
 └── Internal               a fault of the service
+
+The `reason` of an error is a stable word for programs, from error.proto: INVALID_REQUEST, NOT_FOUND,
+REQUEST_ID_REUSED, ILLEGAL_TRANSITION, NOT_ALLOWED, UNAUTHENTICATED, QUEUE_FULL, STALE_ETAG, STALE_SESSION,
+STALE_RUN_TOKEN, CURSOR_TOO_OLD, STORE_UNAVAILABLE, NOT_CAUGHT_UP, SERVICE_STOPPING or INTERNAL.
 
 After `Unavailable` and `DeadlineExceeded` of a write, repeat it with `request_id=error.request_id`:
 what was already done is then not done again.
@@ -43,7 +48,7 @@ class ErrorFacts:
     """What a machine can know of an error beside its class.
 
     Attributes:
-        reason: stable word for programs, such as "REQUEST_ID_REUSED"; empty when none was given.
+        reason: see above; empty when the service gave none, as when it was not reached.
         metadata: what the service says with the reason.
         retry_after: when the service says that trying again makes sense.
         request_id: of the write that failed, for a safe repeat; empty for reads.
@@ -108,7 +113,7 @@ class RequestIdReused(AlreadyExists):
 
 
 class FailedPrecondition(PlacewrightError):
-    """The thing's state, or the catalogue, does not allow it."""
+    """The thing's state does not allow it."""
 
 
 class PermissionDenied(PlacewrightError):

@@ -14,16 +14,16 @@ Words = Union[str, Sequence[str]]  # noqa: UP007  (runs under 3.10)
 
 
 def job_filter(*, queue: Words, phase: Words, name: str, job_ids: Iterable[str]) -> job_service_pb2.JobFilter:
-    """The filter; what is empty chooses all.
+    """The filter; what is empty chooses all. Sorted: a cursor is good with the filter that it came from.
 
     Raises:
         InvalidRequest: there is no such phase.
     """
     return job_service_pb2.JobFilter(
-        queues=[str(item) for item in many(queue) if item],
-        phases=[_phase(str(item)) for item in many(phase) if item],
+        queues=sorted({str(item) for item in many(queue) if item}),
+        phases=sorted({_phase(str(item)) for item in many(phase) if item}),
         name=name,
-        job_ids=list(job_ids),
+        job_ids=sorted(set(job_ids)),
     )
 
 

@@ -37,9 +37,9 @@ class Job:
         queue: the team's line of jobs; "default" when empty.
         priority_class: the cell's default class when empty.
         kind: "training" (finite) or "inference" (runs until cancelled).
-        replicas: for inference: how many should run.
+        replicas: for inference: the most that run; none of them is guaranteed.
         estimated_duration: for training: how long on its fastest alternative.
-        max_duration: a run is stopped after this long; None: never.
+        max_duration: a run is stopped when all its tasks have run for this long; None: never.
         grace_period: between the polite and the hard stop; None: 30 s.
         user_error_retries: how often a replica may fail by its own fault and still be tried again.
         locations: only these places, such as "gcp/us-east5/*"; `denied_locations`: none of these.
@@ -99,8 +99,10 @@ def _spec_of(job: Job, faults: Faults) -> job_pb2.JobSpec:
         constraints=_constraints_of(job, faults),
         max_duration=_duration_of("max_duration", job.max_duration, faults),
         grace_period=_duration_of("grace_period", job.grace_period, faults),
-        user_error_retries=_whole("user_error_retries", job.user_error_retries, at_least=0, faults=faults),
     )
+    retries = _whole("user_error_retries", job.user_error_retries, at_least=0, faults=faults)
+    if retries:
+        spec.retry.user_errors = retries
     _add_kind(spec, job, faults)
     return spec
 
@@ -211,7 +213,7 @@ def _add_kind(spec: job_pb2.JobSpec, job: Job, faults: Faults) -> None:
                 "estimated_duration", "is for training jobs; an inference job runs until it is cancelled"
             )
         replicas = 1 if job.replicas is None else job.replicas
-        spec.inference.replicas = _whole("replicas", replicas, at_least=1, faults=faults)
+        spec.inference.max_replicas = _whole("replicas", replicas, at_least=1, faults=faults)
     else:
         faults.add("kind", f"must be training or inference, got {str(job.kind)!r}")
 

@@ -90,7 +90,7 @@ def _spec_view(spec: pool_pb2.PoolSpec) -> pools.PoolSpec:
         slice_groups=tuple(
             pools.SliceGroup(slices=group.slices, topology=group.topology) for group in spec.slice_groups
         ),
-        limit_accelerators=spec.limit_accelerators,
+        limit_accelerators=spec.limit_accelerators if spec.HasField("limit_accelerators") else None,
         jurisdiction=spec.jurisdiction,
         self_fencing=spec.self_fencing,
         lease_duration=duration(spec.lease_duration) if spec.HasField("lease_duration") else None,

@@ -32,7 +32,10 @@ class PoolSpec:
 
     Attributes:
         market: "reserved", "on_demand" or "spot".
-        limit_accelerators: for rented pools: the most that the provider lets us have.
+        price_usd_micros_per_accelerator_hour: 0 is free. Reserved pools are charged it whether used or not.
+        node_groups: nodes are named "0", "1", ... through the groups, slices of slice_groups alike.
+        limit_accelerators: the most that the provider lets us have; required for rented pools (0: nothing
+            may be rented now), None for reserved ones.
         jurisdiction: whose law holds where it stands, such as "eu".
         launcher_id: the launcher that serves it.
         self_fencing: its hosts stop the tasks by themselves before the launcher lease ends.
@@ -48,7 +51,7 @@ class PoolSpec:
     launcher_id: str
     node_groups: Sequence[NodeGroup] = ()
     slice_groups: Sequence[SliceGroup] = ()
-    limit_accelerators: int = 0
+    limit_accelerators: int | None = None
     jurisdiction: str = ""
     self_fencing: bool = False
     lease_duration: str | timedelta | None = None
@@ -56,10 +59,10 @@ class PoolSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolStatus:
-    """What the pool's launcher says of it."""
+    """What the pool's launcher says of it; nodes or slices by name."""
 
     ready: bool
-    unavailable_nodes: tuple[int, ...]
+    unavailable_nodes: tuple[str, ...]
     message: str
 
 
@@ -90,7 +93,12 @@ class PoolUsage:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolView:
-    """A pool as the scheduler keeps it."""
+    """A pool as the scheduler keeps it.
+
+    Attributes:
+        etag: for conditional writes; changes with the spec, not with status, cordon or usage.
+        revision: of the newest change of spec, status or cordon.
+    """
 
     pool_id: str
     spec: PoolSpec

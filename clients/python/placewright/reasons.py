@@ -26,21 +26,22 @@ class Deferral:
     """Why a replica waits, with the numbers of the plan that gave the reason; `str()` says it in words.
 
     Attributes:
-        verdicts: what each pool of the fleet said, counted.
-        accelerators_needed: of the smallest alternative.
+        verdicts: what each pool of the fleet said, counted; empty when no pool was asked.
+        accelerators_needed: of the smallest alternative; None, as the other numbers, when no pool was asked.
         accelerators_free_max: the most accelerators free in one pool that could hold it.
-        cheapest_cost_usd_micros_per_useful_hour: None when no pool could hold it.
+        cheapest_cost_usd_micros_per_useful_hour: None also when no pool could hold it.
         not_before: when it may be placed again, for BACKING_OFF.
+        planned_revision: the revision that the plan was made for.
     """
 
     reason: DeferralReason
     verdicts: tuple[tuple[PoolVerdict, int], ...] = ()
-    accelerators_needed: int = 0
-    accelerators_free_max: int = 0
+    accelerators_needed: int | None = None
+    accelerators_free_max: int | None = None
     cheapest_cost_usd_micros_per_useful_hour: int | None = None
-    worth_usd_micros_per_useful_hour: int = 0
+    worth_usd_micros_per_useful_hour: int | None = None
     not_before: datetime | None = None
-    planned_revision: int = 0
+    planned_revision: int | None = None
 
     def __str__(self) -> str:
         return deferral_text(self)
@@ -48,41 +49,51 @@ class Deferral:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeShare:
-    """What a run uses of one node, or of one slice in a pool of slices."""
+    """What a task group uses of one node, or of one slice in a pool of slices; both have names."""
 
-    node: int
+    node: str
     tasks: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class PoolAssignment:
-    """The part of a placement on one pool; `nodes` is empty where the provider chooses."""
+class TaskGroupPlacement:
+    """Where the tasks of one task group are; `nodes` is empty where the provider chooses."""
 
-    pool_id: str
-    accelerators: int
+    role: str
+    tasks: int
+    devices_per_task: int
     nodes: tuple[NodeShare, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where a run is, and why there; `str()` says it in words.
+class PoolAssignment:
+    """The part of a placement on one pool.
 
     Attributes:
-        term_usd_micros_per_hour: what the placement counted for in the plan's objective.
-        runner_up_pool_id: the next best pool; empty when there was none.
+        slice_topology: empty for a gang on nodes.
+        charged_usd_micros_per_hour: for all its accelerators.
+    """
+
+    pool_id: str
+    accelerator: str
+    accelerators: int
+    slice_topology: str
+    market: Market
+    charged_usd_micros_per_hour: int
+    task_groups: tuple[TaskGroupPlacement, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a run is; `str()` says it in words.
+
+    Attributes:
+        assignments: the pools used; one for now.
+        alternative_index: which of the job's alternatives was chosen, from 0.
     """
 
     assignments: tuple[PoolAssignment, ...]
     alternative_index: int
-    accelerator: str
-    slice_topology: str
-    tasks: int
-    devices_per_task: int
-    market: Market
-    charged_usd_micros_per_hour: int
-    term_usd_micros_per_hour: int
-    runner_up_pool_id: str
-    runner_up_term_usd_micros_per_hour: int
 
     @property
     def pool_id(self) -> str:
@@ -90,25 +101,80 @@ class Placement:
         return self.assignments[0].pool_id if self.assignments else ""
 
     @property
+    def accelerator(self) -> str:
+        """The accelerator model of the (first) pool."""
+        return self.assignments[0].accelerator if self.assignments else ""
+
+    @property
+    def slice_topology(self) -> str:
+        """The slice shape in the (first) pool; empty for a gang on nodes."""
+        return self.assignments[0].slice_topology if self.assignments else ""
+
+    @property
+    def market(self) -> Market:
+        """How the (first) pool is paid for."""
+        return self.assignments[0].market if self.assignments else Market.UNKNOWN
+
+    @property
     def accelerators(self) -> int:
+        """Accelerators of all its pools."""
         return sum(assignment.accelerators for assignment in self.assignments)
+
+    @property
+    def charged_usd_micros_per_hour(self) -> int:
+        """What the run is charged for all its accelerators."""
+        return sum(assignment.charged_usd_micros_per_hour for assignment in self.assignments)
+
+    @property
+    def task_groups(self) -> tuple[TaskGroupPlacement, ...]:
+        """The task groups of all its pools."""
+        return tuple(group for assignment in self.assignments for group in assignment.task_groups)
+
+    @property
+    def tasks(self) -> int:
+        """Tasks of all its groups."""
+        return sum(group.tasks for group in self.task_groups)
 
     def __str__(self) -> str:
         return placement_text(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunnerUp:
+    """The next best place for a replica in the plan that placed it."""
+
+    pool_id: str
+    term_usd_micros_per_hour: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacementValue:
+    """Why a run is where it is; `str()` says it in words.
+
+    Attributes:
+        term_usd_micros_per_hour: what the placement counted for in the plan's objective.
+        runner_up: None when no other pool was possible.
+    """
+
+    term_usd_micros_per_hour: int
+    runner_up: RunnerUp | None
+
+    def __str__(self) -> str:
+        return value_text(self)
+
+
 def deferral_text(deferral: Deferral) -> str:
     """Why a replica waits, as a sentence."""
-    needed, free = deferral.accelerators_needed, deferral.accelerators_free_max
-    cost = deferral.cheapest_cost_usd_micros_per_useful_hour
-    worth = usd(deferral.worth_usd_micros_per_useful_hour)
+    needed, free = _or_unknown(deferral.accelerators_needed), _or_unknown(deferral.accelerators_free_max)
+    cost = _usd_or_unknown(deferral.cheapest_cost_usd_micros_per_useful_hour)
+    worth = _usd_or_unknown(deferral.worth_usd_micros_per_useful_hour)
     until = "" if deferral.not_before is None else f" until {deferral.not_before:%Y-%m-%d %H:%M:%S} UTC"
     sentences = {
         DeferralReason.NOT_PLANNED_YET: "not planned yet",
         DeferralReason.FITS_NO_POOL: f"needs {needed}; no pool of the fleet could hold it even if empty",
         DeferralReason.POOL_NOT_READY: "pools that could hold it are cordoned or have no launcher",
         DeferralReason.NOT_WORTH_THE_PRICE: (
-            f"an hour of useful work costs at least {'?' if cost is None else usd(cost)}, it is worth {worth}"
+            f"an hour of useful work costs at least {cost}, it is worth {worth}"
         ),
         DeferralReason.NO_CAPACITY: f"needs {needed}, at most {free} free in one pool",
         DeferralReason.OUTBID: f"needs {needed}; jobs of more worth took the room ({free} left in one pool)",
@@ -126,24 +192,41 @@ def verdict_lines(deferral: Deferral) -> list[str]:
     ]
 
 
-def size_text(placement: Placement) -> str:
-    """What a placement takes: "64 h100" or "tpu-v5p:4x4x8"."""
-    if placement.slice_topology:
-        return f"{placement.accelerator}:{placement.slice_topology}"
-    return f"{placement.accelerators} {placement.accelerator}"
+def size_text(assignment: PoolAssignment) -> str:
+    """What a run takes of a pool: "64 h100" or "tpu-v5p:4x4x8"."""
+    if assignment.slice_topology:
+        return f"{assignment.accelerator}:{assignment.slice_topology}"
+    return f"{assignment.accelerators} {assignment.accelerator}"
 
 
 def placement_text(placement: Placement) -> str:
-    """Where a run is and why there, as a sentence."""
-    market = "" if placement.market is Market.UNKNOWN else f" ({placement.market})"
-    text = f"{size_text(placement)} in {placement.pool_id}{market}"
-    text += f" at {usd(placement.charged_usd_micros_per_hour)}/h"
-    if not placement.runner_up_pool_id:
-        return f"{text}; no other pool was possible"
-    difference = placement.runner_up_term_usd_micros_per_hour - placement.term_usd_micros_per_hour
+    """Where a run is and at what price."""
+    places = " and ".join(_assignment_text(assignment) for assignment in placement.assignments)
+    return f"{places or 'nowhere'} at {usd(placement.charged_usd_micros_per_hour)}/h"
+
+
+def value_text(value: PlacementValue) -> str:
+    """Why a run is where it is, against the next best place."""
+    runner_up = value.runner_up
+    if runner_up is None:
+        return "no other pool was possible"
+    difference = runner_up.term_usd_micros_per_hour - value.term_usd_micros_per_hour
     if difference > 0:
         return (
-            f"{text}; {placement.runner_up_pool_id} would net {usd(difference)}/h more for this job, "
+            f"{runner_up.pool_id} would net {usd(difference)}/h more for this job, "
             "but its room is worth more to others"
         )
-    return f"{text}; next best {placement.runner_up_pool_id}, {usd(-difference)}/h worse in the plan"
+    return f"next best {runner_up.pool_id}, {usd(-difference)}/h worse in the plan"
+
+
+def _assignment_text(assignment: PoolAssignment) -> str:
+    market = "" if assignment.market is Market.UNKNOWN else f" ({assignment.market})"
+    return f"{size_text(assignment)} in {assignment.pool_id}{market}"
+
+
+def _or_unknown(number: int | None) -> str:
+    return "?" if number is None else str(number)
+
+
+def _usd_or_unknown(micros: int | None) -> str:
+    return "?" if micros is None else usd(micros)

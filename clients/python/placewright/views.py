@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from placewright.alternative import Alternative
-from placewright.reasons import Deferral, Placement
+from placewright.reasons import Deferral, Placement, PlacementValue
 from placewright.strings import Location
 from placewright.words import (
     EndReason,
@@ -23,7 +23,15 @@ FINISHED = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.CANCELLED})
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One attempt of one replica."""
+    """One attempt of one replica.
+
+    Attributes:
+        run_number: grows with each run of the replica; may skip.
+        stop_reason: why it is being stopped; None when it is not.
+        placement: where it is.
+        value: why there.
+        message: what is known of the end.
+    """
 
     run_id: str
     run_number: int
@@ -31,6 +39,7 @@ class Run:
     end_reason: EndReason | None
     stop_reason: EndReason | None
     placement: Placement | None
+    value: PlacementValue | None
     placed_at: datetime | None
     running_at: datetime | None
     ended_at: datetime | None
@@ -72,7 +81,7 @@ class ReplicaCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
-    """What was asked for, with defaults and sizes filled in by the scheduler."""
+    """What was asked for, with defaults, sizes and speeds filled in by the scheduler."""
 
     name: str
     queue: str
@@ -96,8 +105,12 @@ class JobView:
     """A job as the scheduler keeps it.
 
     Attributes:
-        replicas: by index; left out of lists and events of jobs with more than 100 replicas.
-        etag: for conditional writes.
+        spec: the effective one: what the scheduler works with.
+        desired_replicas: how many should run.
+        cancel_reason: why cancelling was asked for, as the caller said.
+        etag: for conditional writes; changes with what users say of the job, not with its replicas.
+        replicas: by index; may be left out of what lists, watches and `submit_many` give.
+        replicas_left_out: there are replicas that are not shown here; `get_job` and `refresh` give them.
     """
 
     job_id: str
@@ -109,10 +122,12 @@ class JobView:
     submitter: str
     submitted_at: datetime | None
     cancel_requested_at: datetime | None
+    cancel_reason: str
     finished_at: datetime | None
     etag: str
     revision: int
     replicas: tuple[Replica, ...]
+    replicas_left_out: bool
 
     @property
     def name(self) -> str:
@@ -134,7 +149,7 @@ class JobView:
 
     @property
     def live_placements(self) -> tuple[Placement, ...]:
-        """Where its live runs are."""
+        """Where its live runs are, as far as its replicas are shown."""
         runs = (replica.run for replica in self.replicas)
         return tuple(run.placement for run in runs if run is not None and run.is_live and run.placement)
 
@@ -145,7 +160,7 @@ class JobView:
 
     @property
     def deferrals(self) -> tuple[Deferral, ...]:
-        """Why its replicas wait, in the order of the replicas."""
+        """Why its replicas wait, in their order, as far as they are shown."""
         return tuple(replica.deferral for replica in self.replicas if replica.deferral is not None)
 
 
@@ -155,7 +170,9 @@ class JobEvent:
 
     Attributes:
         job: the full state, for CHANGED and LEFT.
-        cursor: where `watch_jobs(cursor=...)` goes on after this event; empty before the first INITIAL_END.
+        cursor: where `watch_jobs(cursor=...)` with the same filter goes on after this event; empty until
+            INITIAL_END.
+        revision: every change of matching jobs up to this revision has been given; 0 until INITIAL_END.
     """
 
     kind: WatchEventKind

@@ -108,8 +108,7 @@ class Watcher:
 
     def _event(self, response: jobs.WatchJobsResponse) -> JobEvent | None:
         kind = event_kind(response.kind)
-        if self._cursor or kind is WatchEventKind.INITIAL_END:
-            self._cursor = response.cursor or self._cursor
+        self._cursor = response.cursor or self._cursor  # none until INITIAL_END
         if kind is None:
             return None
         has_state = kind in (WatchEventKind.CHANGED, WatchEventKind.LEFT)
@@ -191,7 +190,8 @@ def wait(
     """
     goal = _goal(until)
     last: JobView | None = None
-    follower = Follower(operations, job_id, deadline=Deadline(timeout_s))
+    deadline = Deadline(timeout_s)
+    follower = Follower(operations, job_id, deadline=deadline)
     try:
         while True:
             job = yield from follower.next()
@@ -200,11 +200,22 @@ def wait(
             if on_change is not None:
                 on_change(job)
             if has_reached(job, goal):
-                return job
+                return (yield from _with_replicas(operations, job, deadline))
     except errors.DeadlineExceeded as error:
         raise _waited_too_long(job_id, goal, last=last, timeout_s=timeout_s, error=error) from error
     finally:
         follower.close()
+
+
+def _with_replicas(operations: Operations, job: JobView, deadline: Deadline) -> Operation[JobView]:
+    """The job with the replicas that a watch leaves out, unless only an older state is to be had."""
+    if not job.replicas_left_out:
+        return job
+    try:
+        read = yield from operations.get_job(job.job_id, deadline)
+    except (errors.Unavailable, errors.DeadlineExceeded, errors.NotFound):
+        return job
+    return read if read.revision >= job.revision else job
 
 
 def has_reached(job: JobView, goal: WaitFor) -> bool:

@@ -1,23 +1,22 @@
 """Moves of pools that operators ask for."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from scheduler.model.errors import IllegalTransition
 from scheduler.model.ids import PoolId
 from scheduler.model.pool import Availability, Cordon, Pool, PoolSpec, PoolStatus
-from scheduler.model.records import IdempotencyRecord, Key, Kind
+from scheduler.model.records import Key, Kind
 from scheduler.model.state import State
 from scheduler.model.transaction import Check, IsAbsent, IsAt, Put, Transaction
-from scheduler.model.transitions.jobs import IDEMPOTENCY_KEPT_MS
 
 
-def applied(
-    state: State, pool_id: PoolId, spec: PoolSpec, *, idempotency: IdempotencyRecord, now_ms: int
-) -> Transaction | None:
+def applied(state: State, pool_id: PoolId, spec: PoolSpec, *, now_ms: int) -> Transaction | None:
     """The pool with this spec, new or changed; None when it is so already.
 
     Raises:
-        IllegalTransition: the accelerator changes, or the launcher or the fencing while runs may live.
+        IllegalTransition: the accelerator changes, or, while runs may live, the launcher, the fencing or
+            the names of nodes.
     """
     key, old = Key(Kind.POOL, pool_id), state.pool(pool_id)
     if old is not None and old.spec == spec and not old.deleting:
@@ -30,8 +29,15 @@ def applied(
         check = IsAt(key, state.version(key))
         availability = _availability(spec, old.availability, now_ms)
         status = old.status if spec.launcher_id == old.spec.launcher_id else PoolStatus()
-        pool = replace(old, spec=spec, status=status, availability=availability, deleting=False)
-    return _write(pool, check, idempotency)
+        pool = replace(
+            old,
+            spec=spec,
+            spec_generation=old.spec_generation + 1,
+            status=status,
+            availability=availability,
+            deleting=False,
+        )
+    return _write(pool, check)
 
 
 def _availability(spec: PoolSpec, old: Availability | None, now_ms: int) -> Availability | None:
@@ -46,40 +52,44 @@ def _refuse_what_runs_cannot_follow(state: State, old: Pool, spec: PoolSpec) -> 
             f"pool {old.id} holds {old.spec.accelerator}: its accelerator cannot become {spec.accelerator}; "
             "make another pool"
         )
-    begins_fencing = spec.self_fencing and not old.spec.self_fencing
-    if not begins_fencing and spec.launcher_id == old.spec.launcher_id:
-        return
+    changes = [what for what, is_changed in _changes_for_runs(old.spec, spec) if is_changed]
     # While it is open, a run may be placed on it that this state does not show yet.
-    if old.is_open or state.live_runs(old.id):
+    if changes and (old.is_open or state.live_runs(old.id)):
         raise IllegalTransition(
-            f"pool {old.id} is open or has live runs: cordon it and wait until they end before its launcher "
-            "changes or self_fencing becomes true"
+            f"pool {old.id} is open or has live runs: cordon it and wait until they ended before "
+            f"{' and '.join(changes)}"
         )
 
 
-def cordoned(
-    state: State, pool: Pool, cordon: Cordon | None, *, idempotency: IdempotencyRecord
-) -> Transaction | None:
+def _changes_for_runs(old: PoolSpec, new: PoolSpec) -> Iterator[tuple[str, bool]]:
+    """What live runs could not follow, and whether it changes."""
+    yield "its launcher changes", new.launcher_id != old.launcher_id
+    yield "self_fencing becomes true", new.self_fencing and not old.self_fencing
+    kept = zip([*old.node_devices()], [*new.node_devices()], strict=False)
+    yield "nodes other than the last ones change", any(before != after for before, after in kept)
+    slices = zip([*old.slices()], [*new.slices()], strict=False)
+    yield (
+        "slices other than the last ones change",
+        any(before.topology != after.topology for before, after in slices),
+    )
+
+
+def cordoned(state: State, pool: Pool, cordon: Cordon | None) -> Transaction | None:
     """The pool with or without a cordon; None when it is so already."""
     if (pool.cordon is None) == (cordon is None):
         return None
     key = Key(Kind.POOL, pool.id)
-    return _write(replace(pool, cordon=cordon), IsAt(key, state.version(key)), idempotency)
+    return _write(replace(pool, cordon=cordon), IsAt(key, state.version(key)))
 
 
-def deleting(state: State, pool: Pool, *, idempotency: IdempotencyRecord) -> Transaction | None:
+def deleting(state: State, pool: Pool) -> Transaction | None:
     """The pool takes nothing new and goes away once empty; None when that is known."""
     if pool.deleting:
         return None
     key = Key(Kind.POOL, pool.id)
-    return _write(replace(pool, deleting=True), IsAt(key, state.version(key)), idempotency)
+    gone = replace(pool, deleting=True, spec_generation=pool.spec_generation + 1)
+    return _write(gone, IsAt(key, state.version(key)))
 
 
-def _write(pool: Pool, check: Check, idempotency: IdempotencyRecord) -> Transaction:
-    return Transaction(
-        checks=(check, IsAbsent(Key(Kind.IDEMPOTENCY, idempotency.id))),
-        puts=(
-            Put(entity=pool, replans=True),
-            Put(entity=idempotency, expires_after_ms=IDEMPOTENCY_KEPT_MS),
-        ),
-    )
+def _write(pool: Pool, check: Check) -> Transaction:
+    return Transaction(checks=(check,), puts=(Put(entity=pool, replans=True),))

@@ -10,7 +10,6 @@ from scheduler.model.state import State
 from scheduler.model.transaction import IsAbsent, IsAt, Put, Transaction
 
 REPLICAS_MADE_AT_SUBMIT_MAX = 100  # the leader makes the others, so that a submit stays one small write
-IDEMPOTENCY_KEPT_MS = 7 * 24 * 3_600_000
 
 
 def submitted(job: Job, payload: LaunchPayload, idempotency: IdempotencyRecord) -> Transaction:
@@ -37,19 +36,11 @@ def new_replica(job: Job, index: int) -> Replica:
     )
 
 
-def cancel_requested(
-    state: State, job_id: JobId, *, reason: str, now_ms: int, idempotency: IdempotencyRecord
-) -> Transaction | None:
+def cancel_requested(state: State, job_id: JobId, *, reason: str, now_ms: int) -> Transaction | None:
     """The intent to end a job; None when it is finished or was asked for before."""
     job = state.job(job_id)
     if job is None or job.is_finished or job.is_cancelling:
         return None
     key = Key(Kind.JOB, job_id)
     cancelling = replace(job, cancel_requested_at_ms=now_ms, cancel_reason=reason)
-    return Transaction(
-        checks=(IsAt(key, state.version(key)), IsAbsent(Key(Kind.IDEMPOTENCY, idempotency.id))),
-        puts=(
-            Put(entity=cancelling, replans=True),
-            Put(entity=idempotency, expires_after_ms=IDEMPOTENCY_KEPT_MS),
-        ),
-    )
+    return Transaction(checks=(IsAt(key, state.version(key)),), puts=(Put(entity=cancelling, replans=True),))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from scheduler.model.errors import FieldViolation, IllegalTransition, InvalidRequest
+from scheduler.model.errors import IllegalTransition
 from scheduler.model.ids import Revision, RunId, run_id_of
 from scheduler.model.job import Job
 from scheduler.model.plan import Place, Step
@@ -15,11 +15,25 @@ from scheduler.model.state import State
 from scheduler.model.transaction import Check, Fence, IsAt, IsPlannedAt, Put, Transaction
 from scheduler.model.transitions.ending import after_end, ended
 
+RUNS_KEPT_PER_REPLICA = 20
+
 
 def placed(state: State, step: Step, *, now_ms: int, fence: Fence) -> Transaction:
     """A step of a plan: a run for each place, and the replica that it is the live run of."""
     puts = tuple(put for place in step.places for put in _puts_of_place(state, place, now_ms))
-    return Transaction(checks=step.preconditions, puts=puts, fence=fence)
+    forgotten = tuple(_forgotten_run(put.entity) for put in puts if isinstance(put.entity, Run))
+    return Transaction(
+        checks=step.preconditions,
+        puts=puts,
+        deletes=tuple(key for key in forgotten if key is not None),
+        fence=fence,
+    )
+
+
+def _forgotten_run(newest: Run) -> Key | None:
+    """The run that is too old to be kept once there is this one."""
+    number = newest.run_number - RUNS_KEPT_PER_REPLICA
+    return Key(Kind.RUN, run_id_of(newest.replica_id, number)) if number > 0 else None
 
 
 def _puts_of_place(state: State, place: Place, now_ms: int) -> tuple[Put, Put]:
@@ -175,21 +189,14 @@ def reported_ended(
 ) -> Transaction:
     """The run is over, on its launcher's word.
 
-    Raises:
-        InvalidRequest: a launcher cannot know this reason, and the run was not stopped for it.
+    A reason that only a stop can have, of a run that is not being stopped, counts as INFRASTRUCTURE.
     """
     run = found.run
-    if end.reason not in REPORTED_BY_LAUNCHERS and end.reason is not run.stop_reason:
-        allowed = ", ".join(sorted(REPORTED_BY_LAUNCHERS))
-        raise InvalidRequest(
-            FieldViolation(
-                "end_reason",
-                f"must be one of {allowed} or the run's stop reason ({run.stop_reason or 'none'}), "
-                f"got {end.reason}",
-            )
-        )
-    over = ended(run, end.reason, now_ms=now_ms, exit_code=end.exit_code, message=end.message)
-    checks, puts = _availability_puts(state, run, end.reason, now_ms)
+    reason = end.reason
+    if reason not in REPORTED_BY_LAUNCHERS and reason is not run.stop_reason:
+        reason = EndReason.INFRASTRUCTURE  # a stop that the service no longer knows of
+    over = ended(run, reason, now_ms=now_ms, exit_code=end.exit_code, message=end.message)
+    checks, puts = _availability_puts(state, run, reason, now_ms)
     return Transaction(
         checks=(*found.checks, same_session(state, session), *checks),
         puts=(Put(entity=over), Put(entity=after_end(found.job, found.replica, over)), *puts),
@@ -276,20 +283,18 @@ def lost(found: LiveRun, session: IsAt, *, now_ms: int, fence: Fence) -> Transac
     )
 
 
-def force_ended(found: LiveRun, *, reason: str, now_ms: int) -> Transaction:
+def force_ended(state: State, run: Run, *, reason: str, now_ms: int) -> Transaction:
     """An operator says that nothing of an unreachable run runs.
 
     Raises:
-        IllegalTransition: the run is reachable.
+        IllegalTransition: the run is reachable or over.
     """
-    if found.run.state is not RunState.UNREACHABLE:
-        raise IllegalTransition(
-            f"run {found.run.id} is {found.run.state}: only an unreachable run can be declared ended"
-        )
-    over = ended(found.run, EndReason.LOST, now_ms=now_ms, message=reason)
+    found = live_run(state, run.id)
+    if found is None or run.state is not RunState.UNREACHABLE:
+        raise IllegalTransition(f"run {run.id} is {run.state}: only an unreachable run can be declared ended")
+    over = ended(run, EndReason.LOST, now_ms=now_ms, message=reason)
     return Transaction(
-        checks=found.checks,
-        puts=(Put(entity=over), Put(entity=after_end(found.job, found.replica, over))),
+        checks=found.checks, puts=(Put(entity=over), Put(entity=after_end(found.job, found.replica, over)))
     )
 
 

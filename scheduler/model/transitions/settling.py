@@ -8,12 +8,12 @@ from scheduler.model.job import Job, JobPhase
 from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
-from scheduler.model.run import EndReason
+from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.state import State
 from scheduler.model.transaction import Fence, IsAt, IsPlannedAt, Put, Transaction
 from scheduler.model.transitions.ending import done
 from scheduler.model.transitions.jobs import new_replica
-from scheduler.model.transitions.runs import live_run, stop_requested
+from scheduler.model.transitions.runs import LiveRun, live_run, stop_requested, withdrawn
 
 RETENTION_MS_MIN = 7 * 24 * 3_600_000  # of jobs after submission, so that a request id is known as long
 RETENTION_AFTER_END_MS = 24 * 3_600_000
@@ -71,14 +71,25 @@ def _of_replica(
 ) -> Iterator[Transaction]:
     if replica.state is ReplicaState.WAITING and job.is_cancelling:
         yield _given_up(state, replica, fence=fence)
-    reason = _stop_reason(state, job, replica, now_ms)
-    if reason is None or replica.live_run is None:
+    if replica.live_run is None:
         return
     found = live_run(state, replica.live_run)
     assert found is not None, replica
-    transaction = stop_requested(found, reason, now_ms=now_ms, fence=fence)
+    transaction = _of_run(state, found, now_ms=now_ms, fence=fence)
     if transaction is not None:
         yield transaction
+
+
+def _of_run(state: State, found: LiveRun, *, now_ms: int, fence: Fence) -> Transaction | None:
+    if found.job.is_cancelling:
+        return stop_requested(found, EndReason.CANCELLED, now_ms=now_ms, fence=fence)
+    due_ms = due_at_ms(state, found.job, found.run)
+    if due_ms is None or due_ms > now_ms:
+        return None
+    if found.run.state is RunState.PLACED:
+        message = "the launcher did not claim the run within its lease"
+        return withdrawn(found, EndReason.INFRASTRUCTURE, now_ms=now_ms, fence=fence, message=message)
+    return stop_requested(found, EndReason.TIMEOUT, now_ms=now_ms, fence=fence)
 
 
 def _given_up(state: State, replica: Replica, *, fence: Fence) -> Transaction:
@@ -90,21 +101,21 @@ def _given_up(state: State, replica: Replica, *, fence: Fence) -> Transaction:
     )
 
 
-def _stop_reason(state: State, job: Job, replica: Replica, now_ms: int) -> EndReason | None:
-    if replica.live_run is None:
-        return None
-    if job.is_cancelling:
-        return EndReason.CANCELLED
-    ends_ms = timeout_at_ms(state, job, replica)
-    return EndReason.TIMEOUT if ends_ms is not None and ends_ms <= now_ms else None
-
-
-def timeout_at_ms(state: State, job: Job, replica: Replica) -> int | None:
-    """When the replica's live run has run for `max_duration`; None when it never will."""
-    run = None if replica.live_run is None else state.run(replica.live_run)
-    if run is None or run.running_at_ms is None or run.stop_reason or job.spec.max_duration_ms is None:
+def due_at_ms(state: State, job: Job, run: Run) -> int | None:
+    """When the clock ends the run: an offer that nobody claims, or `max_duration`; None for never."""
+    if run.state is RunState.PLACED:
+        pool = state.pool(run.pool_id)
+        return None if pool is None else run.placed_at_ms + pool.spec.lease_duration_ms
+    if run.running_at_ms is None or run.stop_reason or job.spec.max_duration_ms is None:
         return None
     return run.running_at_ms + job.spec.max_duration_ms
+
+
+def next_due_ms(state: State) -> int | None:
+    """When the clock ends the next run."""
+    runs = [(state.job(run.job_id), run) for run in state.all_live_runs()]
+    due = [due_at_ms(state, job, run) for job, run in runs if job is not None]
+    return min((each for each in due if each is not None), default=None)
 
 
 def removals(state: State, *, now_ms: int, fence: Fence) -> Iterator[Transaction]:

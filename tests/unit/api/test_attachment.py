@@ -8,7 +8,7 @@ import pytest
 from placewright.v1 import job_pb2
 from placewright.v1 import launcher_service_pb2 as wire_pb2
 from scheduler.model.ids import PoolId
-from scheduler.model.run import RunState
+from scheduler.model.run import EndReason, RunState
 from tests.builders import a_pool
 from tests.cell import USER
 from tests.unit.api.conftest import Wire
@@ -31,6 +31,10 @@ class Attached:
         self._sequence += 1
         self._outgoing.put_nowait(wire_pb2.AttachRequest(sequence=self._sequence, **message))  # type: ignore[arg-type]  # one of its messages
 
+    def skip(self) -> None:
+        """Lose a message on the way."""
+        self._sequence += 1
+
     def leave(self) -> None:
         self._outgoing.put_nowait(None)
 
@@ -41,6 +45,8 @@ class Attached:
             response = await self.call.read()
             assert response is not grpc.aio.EOF
             responses.append(response)
+            if response.HasField("session_opened"):
+                self.session = response.session_opened.session
             if response.WhichOneof("message") == kind:
                 return responses
 
@@ -60,9 +66,7 @@ async def test_the_full_state_comes_first_and_pools_are_ready_after_the_launcher
     assert kinds == ["session_opened", "served_pool", "served_pool", "snapshot_end"]
     assert [response.sequence for response in first] == [1, 2, 3, 4]
     launcher.synchronise("a", "b")
-    await launcher.until("ack")
-    while (await launcher.until("ack"))[-1].ack.sequence < 4:
-        pass
+    assert (await launcher.until("ack"))[-1].ack.sequence == 4
 
     assert all(pool.status.ready for pool in wire.cell.mirror.state.pools())
     launcher.leave()
@@ -71,6 +75,7 @@ async def test_the_full_state_comes_first_and_pools_are_ready_after_the_launcher
 async def test_an_offer_its_stop_and_its_release_are_told_as_they_happen(wire: Wire) -> None:
     await wire.cell.apply_pool()
     launcher = Attached(wire)
+    await launcher.until("snapshot_end")
     launcher.synchronise("pool")
     while (await launcher.until("ack"))[-1].ack.sequence < 3:
         pass
@@ -78,9 +83,9 @@ async def test_an_offer_its_stop_and_its_release_are_told_as_they_happen(wire: W
     await wire.cell.run_cycle()
 
     offer = (await launcher.until("desired_run"))[-1].desired_run
-    assert (offer.desired, offer.claimed, offer.run_token) == (wire_pb2.DESIRED_STATE_RUN, False, 1)
+    assert (offer.desired, offer.claimed, offer.run_token) == (wire_pb2.DESIRED_STATE_RUN, False, 0)
     await wire.launchers.ClaimRun(
-        wire_pb2.ClaimRunRequest(launcher_id="launcher", session=1, run_id=offer.run_id)
+        wire_pb2.ClaimRunRequest(launcher_id="launcher", session=launcher.session, run_id=offer.run_id)
     )
     assert (await launcher.until("desired_run"))[-1].desired_run.claimed
     await wire.cell.jobs.cancel(job_id, reason="", version=None, principal=USER, request_id="r")
@@ -94,7 +99,7 @@ async def test_an_offer_its_stop_and_its_release_are_told_as_they_happen(wire: W
         end_reason=job_pb2.END_REASON_CANCELLED,
     )
     await wire.launchers.ReportRuns(
-        wire_pb2.ReportRunsRequest(launcher_id="launcher", session=1, reports=[report])
+        wire_pb2.ReportRunsRequest(launcher_id="launcher", session=launcher.session, reports=[report])
     )
     released = (await launcher.until("run_released"))[-1].run_released
 
@@ -144,6 +149,53 @@ async def test_the_first_message_must_say_who_it_is(wire: Wire) -> None:
         await call.read()
 
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_gap_in_the_launchers_messages_is_refused(wire: Wire) -> None:
+    launcher = Attached(wire)
+    await launcher.until("snapshot_end")
+    launcher.skip()
+    launcher.synchronise()
+
+    with pytest.raises(grpc.aio.AioRpcError, match="must be 2, got 3") as refused:
+        await launcher.until("ack")
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_one_bad_report_does_not_fail_the_others(wire: Wire) -> None:
+    await wire.cell.apply_pool()
+    job_id = await wire.cell.running_job(await wire.cell.attach())
+    run_id = wire.cell.live_run(job_id).id
+    launcher = Attached(wire)
+    await launcher.until("snapshot_end")
+    reports = [
+        wire_pb2.RunReport(run_id="BAD", run_token=1, state=job_pb2.RUN_STATE_RUNNING),
+        wire_pb2.RunReport(run_id=run_id, run_token=1, state=job_pb2.RUN_STATE_ENDED, end_reason=99),  # type: ignore[arg-type]  # of a newer launcher
+    ]
+
+    answer = await wire.launchers.ReportRuns(
+        wire_pb2.ReportRunsRequest(launcher_id="launcher", session=launcher.session, reports=reports)
+    )
+
+    assert [result.code for result in answer.results] == [grpc.StatusCode.INVALID_ARGUMENT.value[0], 0]
+    assert wire.cell.first_run(job_id).end_reason is EndReason.INFRASTRUCTURE
+    launcher.leave()
+
+
+async def test_a_session_of_another_history_is_stale(wire: Wire) -> None:
+    launcher = Attached(wire)
+    await launcher.until("snapshot_end")
+    wire.cell.memory.start_new_history()
+    await wire.cell.memory.acquire("test", duration_ms=10**12)
+    await wire.cell.submit()
+
+    with pytest.raises(grpc.aio.AioRpcError) as stale:
+        await wire.launchers.RenewRuns(
+            wire_pb2.RenewRunsRequest(launcher_id="launcher", session=launcher.session)
+        )
+
+    assert stale.value.code() is grpc.StatusCode.ABORTED
 
 
 async def test_a_pool_applied_later_is_served_without_a_new_session(wire: Wire) -> None:

@@ -62,6 +62,31 @@ CASES = [
         "task_groups[0].devices_per_task",
         "got -1",
     ),
+    Case(
+        "a_shape_that_does_not_exist",
+        one_way(accelerator="tpu-v5p", slice=job_pb2.Slice(topology="3x3x3")),
+        "alternatives[0].slice.topology",
+        "2x2x1",
+    ),
+    Case(
+        "a_slice_of_gpus",
+        one_way(accelerator="h100", slice=job_pb2.Slice(topology="4x4")),
+        "alternatives[0].slice.topology",
+        "not sold in slices",
+    ),
+    Case(
+        "more_devices_than_a_node_has",
+        one_way(accelerator="h100", gang=a_gang(1, 16)),
+        "task_groups[0].devices_per_task",
+        "from 1 to 8",
+    ),
+    Case(
+        "a_field_of_a_newer_client",
+        changed(lambda s: s.spec.constraints.MergeFromString(b"\xfa\x07\x01x")),
+        "spec",
+        "does not know",
+    ),
+    Case("an_unknown_launched_by", a_submission(launched_by=7), "spec.launched_by", "got 7"),
     Case("no_task_group", one_way(accelerator="h100", gang=job_pb2.Gang()), "gang.task_groups", "exactly 1"),
     Case("zero_speed", one_way(accelerator="h100", count=8, speed_permille=0), "speed_permille", "got 0"),
     Case("no_alternative", a_submission(alternatives=[]), "spec.alternatives", "1 to 16"),
@@ -77,12 +102,15 @@ CASES = [
     Case("long_queue", a_submission(queue="q" * 100), "spec.queue", "{1,63}"),
     Case("unknown_priority_class", a_submission(priority_class="vip"), "spec.priority_class", "frontier"),
     Case(
-        "zero_replicas", a_submission(inference=job_pb2.Inference(replicas=0)), "inference.replicas", "got 0"
+        "zero_replicas",
+        a_submission(inference=job_pb2.Inference(max_replicas=0)),
+        "inference.max_replicas",
+        "got 0",
     ),
     Case(
         "too_many_replicas",
-        a_submission(inference=job_pb2.Inference(replicas=10_001)),
-        "inference.replicas",
+        a_submission(inference=job_pb2.Inference(max_replicas=10_001)),
+        "inference.max_replicas",
         "10000",
     ),
     Case("no_kind", changed(lambda s: s.spec.ClearField("kind")), "spec.kind", "training or inference"),
@@ -102,12 +130,14 @@ CASES = [
         "negative_max_duration", a_submission(max_duration=Duration(seconds=-1)), "spec.max_duration", "-1 s"
     ),
     Case("a_century", a_submission(max_duration=Duration(seconds=4 * 10**9)), "spec.max_duration", "from"),
-    Case("negative_retries", a_submission(user_error_retries=-1), "user_error_retries", "got -1"),
+    Case(
+        "negative_retries", a_submission(retry=job_pb2.Retry(user_errors=-1)), "retry.user_errors", "got -1"
+    ),
     Case(
         "submitter_launch",
         a_submission(launched_by=job_pb2.LAUNCHED_BY_SUBMITTER),
         "launched_by",
-        "SUBMITTER",
+        "must be POOL",
     ),
     Case(
         "pool_both_allowed_and_denied",
@@ -163,32 +193,12 @@ async def test_a_bad_submission_is_refused_whole(wire: Wire, case: Case) -> None
 
 
 async def test_every_fault_is_told_at_once(wire: Wire) -> None:
-    submission = a_submission(name="", user_error_retries=-1, queue="Q")
+    submission = a_submission(name="", retry=job_pb2.Retry(user_errors=-1), queue="Q")
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await wire.jobs.SubmitJob(job_service_pb2.SubmitJobRequest(submission=submission))
 
     assert len(violations(refused.value)) == 3
-
-
-@pytest.mark.parametrize(
-    ("alternative", "says"),
-    [
-        (job_pb2.Alternative(accelerator="tpu-v5p", slice=job_pb2.Slice(topology="3x3x3")), "2x2x1"),
-        (job_pb2.Alternative(accelerator="h100", slice=job_pb2.Slice(topology="4x4")), "no slices at all"),
-        (job_pb2.Alternative(accelerator="h100", gang=a_gang(1, 16)), "at most 8"),
-    ],
-)
-async def test_what_the_catalogue_makes_impossible_is_refused_for_ever(
-    wire: Wire, alternative: job_pb2.Alternative, says: str
-) -> None:
-    submission = a_submission(alternatives=[alternative])
-
-    with pytest.raises(grpc.aio.AioRpcError, match=says) as refused:
-        await wire.jobs.SubmitJob(job_service_pb2.SubmitJobRequest(submission=submission))
-
-    assert refused.value.code() is Code.FAILED_PRECONDITION
-    assert reason(refused.value) == "NEVER_POSSIBLE"
 
 
 async def test_one_bad_job_does_not_fail_the_others_of_its_call(wire: Wire) -> None:
@@ -265,6 +275,16 @@ async def test_a_page_token_of_another_filter_is_refused(wire: Wire) -> None:
         await wire.jobs.ListJobs(other)
 
 
+async def test_a_cursor_of_another_filter_is_refused(wire: Wire) -> None:
+    cursor = (await wire.jobs.ListJobs(job_service_pb2.ListJobsRequest())).watch_cursor
+    other = job_service_pb2.WatchJobsRequest(cursor=cursor, filter=job_service_pb2.JobFilter(name="other"))
+
+    with pytest.raises(grpc.aio.AioRpcError, match="another filter") as refused:
+        await wire.jobs.WatchJobs(other).read()
+
+    assert refused.value.code() is Code.INVALID_ARGUMENT
+
+
 async def test_a_malformed_cursor_is_refused_and_one_of_another_history_is_out_of_range(wire: Wire) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as malformed:
         await wire.jobs.WatchJobs(job_service_pb2.WatchJobsRequest(cursor="nonsense")).read()
@@ -308,6 +328,7 @@ async def test_a_malformed_cursor_is_refused_and_one_of_another_history_is_out_o
                 provider="gcp",
                 launcher_id="l",
                 node_groups=[pool_pb2.NodeGroup(nodes=1, devices_per_node=8)],
+                price_usd_micros_per_accelerator_hour=0,
             ),
             "spec.limit_accelerators",
         ),

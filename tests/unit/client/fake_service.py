@@ -51,12 +51,27 @@ def fail(context: grpc.ServicerContext, status: status_pb2.Status) -> None:
     context.abort(code, status.message)
 
 
+def text_of(chosen: job_service_pb2.JobFilter) -> str:
+    """The filter as part of a cursor: a cursor is good only with the filter that it came from."""
+    return chosen.SerializeToString(deterministic=True).hex()
+
+
+def without_replicas(job: job_pb2.Job) -> job_pb2.Job:
+    """The job as SubmitJobs answers it."""
+    bare = job_pb2.Job()
+    bare.CopyFrom(job)
+    bare.ClearField("replicas")
+    bare.replicas_left_out = True
+    return bare
+
+
 class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grpc.FleetServiceServicer):
     """The service's promises that a client leans on, and faults on demand.
 
     Attributes:
         requests: what came, by method.
         faults: statuses to answer with, by method, first come first served.
+        replicas_listed_max: of jobs with more replicas these are left out of lists and events.
     """
 
     def __init__(self) -> None:
@@ -66,6 +81,7 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         self.jobs: dict[str, job_pb2.Job] = {}
         self.pools: dict[str, pool_pb2.Pool] = {}
         self.revision = 0
+        self.replicas_listed_max = 100
         self.oldest_cursor = 0
         self._log: list[tuple[int, int, job_pb2.Job]] = []
         self._by_request_id: dict[str, str] = {}
@@ -162,7 +178,9 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
                     error = a_status(grpc.StatusCode.INVALID_ARGUMENT, "bad name", an_info("INVALID_REQUEST"))
                     results.append(job_service_pb2.SubmitJobsResult(error=error))
                 else:
-                    results.append(job_service_pb2.SubmitJobsResult(job=self._accept(submission)))
+                    results.append(
+                        job_service_pb2.SubmitJobsResult(job=without_replicas(self._accept(submission)))
+                    )
             return job_service_pb2.SubmitJobsResponse(results=results, revision=self.revision)
 
     def GetJob(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
@@ -175,22 +193,29 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         start, size = int(request.page_token or 0), request.page_size or 100
         token = str(start + size) if start + size < len(chosen) else ""
         return job_service_pb2.ListJobsResponse(
-            jobs=chosen[start : start + size], next_page_token=token, watch_cursor=str(self.revision)
+            jobs=[self._listed(job) for job in chosen[start : start + size]],
+            next_page_token=token,
+            watch_cursor=f"{self.revision}/{text_of(request.filter)}",
+            total_size=len(chosen),
         )
 
     def CancelJob(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("CancelJob", request, context)
         job = self._job(request.job_id, context)
         with self._changed:
-            job.phase = job_pb2.JOB_PHASE_CANCELLED
+            job.phase, job.cancel_reason = job_pb2.JOB_PHASE_CANCELLED, request.reason
+            job.cancel_requested_at.GetCurrentTime()
             self._commit(job)
             return job_service_pb2.CancelJobResponse(job=job, revision=self.revision)
 
     def WatchJobs(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802  (the wire's name)
         self._came("WatchJobs", request, context)
+        revision, _, filter_of_cursor = request.cursor.partition("/")
+        if request.cursor and filter_of_cursor != text_of(request.filter):
+            fail(context, a_status(grpc.StatusCode.INVALID_ARGUMENT, "the cursor has another filter"))
         with self._changed:
             cuts = self._cuts
-            position = int(request.cursor) if request.cursor else self.revision
+            position = int(revision) if request.cursor else self.revision
             if request.cursor and position < self.oldest_cursor:
                 fail(context, a_status(grpc.StatusCode.OUT_OF_RANGE, "trimmed", an_info("CURSOR_TOO_OLD")))
             initial = [] if request.cursor else self._initial(request.filter)
@@ -209,10 +234,10 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
                     fail(context, a_status(grpc.StatusCode.UNAVAILABLE, "cut"))
                 news = [entry for entry in self._log if entry[0] > position]
                 position = self.revision
-            for revision, kind, job in news:
+            for changed_at, kind, job in news:
                 if self._matches(request.filter, job):
-                    yield self._event(kind, job=job, revision=revision)
-            yield self._event(HEARTBEAT, revision=position)
+                    yield self._event(kind, job=job, at=(changed_at, request.filter))
+            yield self._event(HEARTBEAT, at=(position, request.filter))
 
     def ListPools(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("ListPools", request, context)
@@ -280,13 +305,15 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
             return self.jobs[known]
         job = job_pb2.Job(
             job_id=f"main-{len(self._by_request_id):04}",
-            spec=submission.spec,
+            effective_spec=submission.spec,
             phase=job_pb2.JOB_PHASE_PENDING,
             counts=job_pb2.ReplicaCounts(waiting=1),
             desired_replicas=1,
         )
         job.submitted_at.GetCurrentTime()
-        job.spec.queue = job.spec.queue or "default"
+        job.effective_spec.queue = job.effective_spec.queue or "default"
+        deferral = job.replicas.add(state=job_pb2.REPLICA_STATE_WAITING).deferral
+        deferral.reason = job_pb2.DEFERRAL_REASON_NOT_PLANNED_YET
         self._by_request_id[submission.request_id] = job.job_id
         self.jobs[job.job_id] = job
         self._commit(job)
@@ -308,11 +335,14 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
 
     def _matches(self, chosen: job_service_pb2.JobFilter, job: job_pb2.Job) -> bool:
         return (
-            (not chosen.queues or job.spec.queue in chosen.queues)
+            (not chosen.queues or job.effective_spec.queue in chosen.queues)
             and (not chosen.phases or job.phase in chosen.phases)
-            and (not chosen.name or job.spec.name == chosen.name)
+            and (not chosen.name or job.effective_spec.name == chosen.name)
             and (not chosen.job_ids or job.job_id in chosen.job_ids)
         )
+
+    def _listed(self, job: job_pb2.Job) -> job_pb2.Job:
+        return without_replicas(job) if len(job.replicas) > self.replicas_listed_max else job
 
     def _watch_ended(self) -> None:
         with self._changed:
@@ -321,20 +351,27 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
 
     def _initial(self, chosen: job_service_pb2.JobFilter) -> list[job_service_pb2.WatchJobsResponse]:
         now = [
-            self._event(CHANGED, job=job, revision=self.revision)
+            self._event(CHANGED, job=job)
             for _, job in sorted(self.jobs.items())
             if self._matches(chosen, job)
         ]
-        return [*now, self._event(INITIAL_END, revision=self.revision)]
+        return [*now, self._event(INITIAL_END, at=(self.revision, chosen))]
 
     def _event(
-        self, kind: int, *, revision: int, job: job_pb2.Job | None = None
+        self,
+        kind: int,
+        *,
+        job: job_pb2.Job | None = None,
+        at: tuple[int, job_service_pb2.JobFilter] | None = None,
     ) -> job_service_pb2.WatchJobsResponse:
+        """An event, with a cursor from INITIAL_END on."""
         state = job_pb2.Job()
         if job is not None and kind == REMOVED:
             state.job_id = job.job_id
         elif job is not None:
-            state.CopyFrom(job)
-        return job_service_pb2.WatchJobsResponse(
-            kind=kind, job=state, cursor=str(revision), revision=revision
-        )
+            state.CopyFrom(self._listed(job))
+        response = job_service_pb2.WatchJobsResponse(kind=kind, job=state)
+        if at is not None:
+            revision, chosen = at
+            response.cursor, response.revision = f"{revision}/{text_of(chosen)}", revision
+        return response

@@ -65,7 +65,7 @@ def test_submit_takes_flags_and_a_command(run: Run, service: FakeService) -> Non
     assert result.exit_code == 0, result.output
     submission = service.requests["SubmitJob"][0].submission
     assert submission.request_id == "mine"
-    assert submission.spec.inference.replicas == 4
+    assert submission.spec.inference.max_replicas == 4
     assert submission.spec.constraints.allowed_locations[0].provider == "gcp"
     assert submission.payload.command == ["serve", "--port", "1"]
     assert submission.payload.env == {"A": "1=2"}
@@ -116,7 +116,7 @@ def test_a_fault_of_a_file_is_told_with_its_line(run: Run, job_file: Path, text:
 def test_submit_waits_and_fails_with_the_job(run: Run, service: FakeService, job_file: Path) -> None:
     def end_it() -> None:
         service.wait_for_requests("WatchJobs", 1)
-        run = service.jobs["main-0000"].replicas.add().run
+        run = service.jobs["main-0000"].replicas[0].newest_run
         run.state, run.end_reason, run.exit_code = job_pb2.RUN_STATE_ENDED, job_pb2.END_REASON_USER_ERROR, 3
         service.move("main-0000", phase="failed", done=1)
 
@@ -179,6 +179,33 @@ def test_job_explains_why_it_waits_and_where_it_runs(run: Run, service: FakeServ
     assert "2 pools have another accelerator" in waits
     assert "64 h100 in gcp-h100 (reserved) at $160.00/h; next best aws-h100, $12.00/h worse" in runs
     assert "8 tasks x 8 accelerators, nodes 3, 4" in runs
+
+
+def test_job_says_what_is_tried_again_and_why_it_was_cancelled(run: Run) -> None:
+    submit = ("submit", "-a", "h100", "--name")
+    job_id = run(*submit, "flaky", "--user-error-retries", "2", "--", "train").stdout.strip()
+    strict_id = submitted(run)
+    run("cancel", job_id, "--reason", "wrong data")
+
+    flaky, strict = run("job", job_id).stdout, run("job", strict_id).stdout
+
+    assert "cancel    asked for 0s ago: wrong data" in flaky
+    assert "after every end that is not the job's own fault; 2 x after a user error" in flaky
+    assert "never after a user error" in strict
+    assert "cancel " not in strict
+
+
+def test_jobs_says_where_replicas_are_not_shown(run: Run, service: FakeService) -> None:
+    job_id = submitted(run)
+    place(service, job_id)
+    service.jobs[job_id].ClearField("replicas")
+    service.jobs[job_id].replicas_left_out = True
+    service.move(job_id, phase="active", running=150, waiting=3)
+
+    _, row = run("jobs").stdout.splitlines()
+
+    assert row.count("not shown") == 3  # where, price, why
+    assert f"placewright job {job_id}" in run("cancel", job_id, "-o", "table").stdout
 
 
 def test_cancel_ends_a_job(run: Run, service: FakeService) -> None:
@@ -278,25 +305,32 @@ def test_faults_that_the_service_finds_are_told_with_their_field(
 
 
 def place(service: FakeService, job_id: str) -> None:
-    replica = service.jobs[job_id].replicas.add(state=job_pb2.REPLICA_STATE_RUNNING, runs=1)
-    replica.run.run_number, replica.run.state = 1, job_pb2.RUN_STATE_RUNNING
-    placement = replica.run.placement
-    assignment = placement.assignments.add(pool_id="gcp-h100", accelerators=64)
-    assignment.nodes.add(node=3, tasks=1)
-    assignment.nodes.add(node=4, tasks=1)
-    placement.accelerator, placement.market = "h100", job_pb2.MARKET_RESERVED
-    placement.tasks, placement.devices_per_task = 8, 8
-    placement.charged_usd_micros_per_hour, placement.term_usd_micros_per_hour = 160_000_000, 30_000_000
-    placement.runner_up_pool_id, placement.runner_up_term_usd_micros_per_hour = "aws-h100", 18_000_000
+    replica = service.jobs[job_id].replicas[0]
+    replica.Clear()
+    replica.state, replica.run_count = job_pb2.REPLICA_STATE_RUNNING, 1
+    run = replica.newest_run
+    run.run_number, run.state = 1, job_pb2.RUN_STATE_RUNNING
+    assignment = run.placement.assignments.add(
+        pool_id="gcp-h100",
+        accelerator="h100",
+        accelerators=64,
+        market=job_pb2.MARKET_RESERVED,
+        charged_usd_micros_per_hour=160_000_000,
+    )
+    group = assignment.task_groups.add(role="worker", tasks=8, devices_per_task=8)
+    group.nodes.add(node="3", tasks=4)
+    group.nodes.add(node="4", tasks=4)
+    run.value.term_usd_micros_per_hour = 30_000_000
+    run.value.runner_up.pool_id, run.value.runner_up.term_usd_micros_per_hour = "aws-h100", 18_000_000
     service.move(job_id, phase="active", running=1)
 
 
 def defer(service: FakeService, job_id: str) -> None:
-    replica = service.jobs[job_id].replicas.add(state=job_pb2.REPLICA_STATE_WAITING)
-    replica.deferral.reason = job_pb2.DEFERRAL_REASON_NO_CAPACITY
-    replica.deferral.accelerators_needed, replica.deferral.accelerators_free_max = 64, 16
-    replica.deferral.verdicts.add(verdict=job_pb2.POOL_VERDICT_OTHER_ACCELERATOR, pools=2)
-    replica.deferral.verdicts.add(verdict=job_pb2.POOL_VERDICT_FULL, pools=1)
+    deferral = service.jobs[job_id].replicas[0].deferral
+    deferral.reason = job_pb2.DEFERRAL_REASON_NO_CAPACITY
+    deferral.accelerators_needed, deferral.accelerators_free_max = 64, 16
+    deferral.verdicts.add(verdict=job_pb2.POOL_VERDICT_OTHER_ACCELERATOR, pools=2)
+    deferral.verdicts.add(verdict=job_pb2.POOL_VERDICT_FULL, pools=1)
 
 
 @pytest.mark.parametrize("words", [("--address", "ADDRESS", "jobs"), ("jobs", "--address", "ADDRESS")])

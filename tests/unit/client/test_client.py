@@ -109,6 +109,8 @@ def test_cancel_carries_the_reason(client: Any, service: FakeService) -> None:
 
     assert job.phase is JobPhase.CANCELLED
     assert service.requests["CancelJob"][0].reason == "wrong data"
+    assert job.cancel_reason == "wrong data"
+    assert job.cancel_requested_at is not None
     assert handle.refresh().is_finished
 
 
@@ -119,6 +121,31 @@ def test_submit_many_gives_a_handle_or_an_error_for_each(client: Any, service: F
     assert results[0].job.name == "one"
     assert isinstance(results[1], InvalidRequest)
     assert results[1].request_id == service.requests["SubmitJobs"][0].submissions[1].request_id != ""
+
+
+def test_jobs_of_submit_many_come_without_replicas_until_they_are_read(client: Any) -> None:
+    (handle,) = client.submit_many([a_job()])
+
+    assert (handle.job.replicas_left_out, handle.job.replicas) == (True, ())
+
+    job = handle.refresh()
+
+    assert not job.replicas_left_out
+    assert [str(deferral) for deferral in job.deferrals] == ["not planned yet"]
+
+
+def test_wait_gives_the_replicas_that_its_watch_leaves_out(client: Any, service: FakeService) -> None:
+    service.replicas_listed_max = 0
+    handle = client.submit(a_job())
+    mover = threading.Thread(target=lambda: _live(service, handle.job_id))
+    mover.start()
+
+    finished = handle.wait(timeout=10)
+
+    mover.join()
+    assert finished.is_finished
+    assert len(finished.replicas) == 1
+    assert [job.replicas_left_out for job in client.list_jobs()] == [True]
 
 
 def test_submit_many_splits_what_is_too_much_for_one_call(client: Any, service: FakeService) -> None:
@@ -212,7 +239,7 @@ def test_errors_carry_the_details_of_the_service(client: Any, service: FakeServi
         a_status(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             "slow down",
-            an_info("RATE_LIMITED", queue="research"),
+            an_info("QUEUE_FULL", queue="research"),
             error_details_pb2.BadRequest(field_violations=[violation]),
             error_details_pb2.RetryInfo(retry_delay=Duration(seconds=2)),
         )
@@ -221,7 +248,7 @@ def test_errors_carry_the_details_of_the_service(client: Any, service: FakeServi
     with pytest.raises(ResourceExhausted, match="slow down") as caught:
         client.submit(a_job())
 
-    assert caught.value.reason == "RATE_LIMITED"
+    assert caught.value.reason == "QUEUE_FULL"
     assert caught.value.metadata == {"queue": "research"}
     assert [str(field) for field in caught.value.fields] == ["submission.spec.name: too long"]
     assert caught.value.retry_after is not None
@@ -253,6 +280,29 @@ def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> N
     assert client.delete_pool("gcp-h100").deleting
     assert client.force_end_run("main-0000-0-1", "machine is gone").state is RunState.ENDED
     assert all(service.requests[method][0].request_id for method in ("ApplyPool", "CordonPool", "DeletePool"))
+
+
+@pytest.mark.parametrize("limit", [None, 0, 64])
+def test_a_limit_of_zero_is_not_the_same_as_none(
+    client: Any, service: FakeService, limit: int | None
+) -> None:
+    spec = PoolSpec(
+        accelerator="h100", provider="gcp", region="", zone="", market="spot", launcher_id="local",
+        price_usd_micros_per_accelerator_hour=0, limit_accelerators=limit,
+    )  # fmt: skip
+
+    applied = client.apply_pool("gcp-spot", spec)
+
+    sent = service.requests["ApplyPool"][0].spec
+    assert sent.HasField("limit_accelerators") == (limit is not None)
+    assert sent.HasField("price_usd_micros_per_accelerator_hour")
+    assert applied.spec.limit_accelerators == limit
+
+
+def test_nodes_that_cannot_be_used_have_names(client: Any, service: FakeService) -> None:
+    service.pools["a"] = pool_pb2.Pool(status=pool_pb2.PoolStatus(unavailable_nodes=["3", "rack-7"]))
+
+    assert client.get_pool("a").status.unavailable_nodes == ("3", "rack-7")
 
 
 def test_pools_gives_every_page(client: Any, service: FakeService) -> None:

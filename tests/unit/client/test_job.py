@@ -32,7 +32,7 @@ def test_every_field_comes_back_in_the_view() -> None:
         residency=["eu"],
     )
 
-    spec = job_view(job_pb2.Job(spec=submission_of(job, request_id="r").spec)).spec
+    spec = job_view(job_pb2.Job(effective_spec=submission_of(job, request_id="r").spec)).spec
 
     assert [str(alternative) for alternative in spec.alternatives] == [
         "tpu-v5p:4x4x8",
@@ -51,7 +51,15 @@ def test_every_field_comes_back_in_the_view() -> None:
 def test_an_inference_job_has_replicas() -> None:
     submission = submission_of(a_job(kind="inference", replicas=4), request_id="r")
 
-    assert submission.spec.inference.replicas == 4
+    assert submission.spec.inference.max_replicas == 4
+
+
+def test_retries_are_said_only_where_they_are_wanted() -> None:
+    none = submission_of(a_job(), request_id="r").spec
+    two = submission_of(a_job(user_error_retries=2), request_id="r").spec
+
+    assert not none.HasField("retry")
+    assert two.retry.user_errors == 2
 
 
 def test_a_mapping_of_accelerators_is_any_of() -> None:

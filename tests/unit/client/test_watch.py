@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
-from placewright import AsyncClient, Client, Job, JobEvent, PlacewrightError, Unavailable
+from placewright import AsyncClient, Client, InvalidRequest, Job, JobEvent, PlacewrightError, Unavailable
 from tests.unit.client.fake_service import FakeService, a_status
 
 
@@ -51,7 +51,7 @@ def test_it_goes_on_by_cursor_after_the_stream_was_cut(client: Any, service: Fak
     client.submit(a_job("three"))
     assert told(events, 1) == ["changed three"]
     assert service.requests["WatchJobs"][0].cursor == ""
-    assert service.requests["WatchJobs"][-1].cursor in ("1", "2")
+    assert service.requests["WatchJobs"][-1].cursor in ("1/", "2/")
     events.close()
 
 
@@ -101,6 +101,54 @@ def test_it_goes_on_from_the_cursor_of_an_earlier_event(client: Any) -> None:
 
     assert told(again, 1) == ["changed two"]
     again.close()
+
+
+def test_it_has_no_cursor_until_the_initial_end(client: Any) -> None:
+    client.submit(a_job("one"))
+    events = client.watch_jobs()
+
+    first, end = next(events), next(events)
+
+    assert (first.cursor, first.revision) == ("", 0)
+    assert end.cursor
+    assert end.revision == 1
+    events.close()
+
+
+def test_it_goes_on_with_the_same_filter(client: Any, service: FakeService) -> None:
+    events = client.watch_jobs(name="two")
+    told(events, 1)
+
+    service.cut_streams()
+    client.submit(a_job("one"))
+    client.submit(a_job("two"))
+
+    assert told(events, 1) == ["changed two"]
+    first, *others = service.requests["WatchJobs"]
+    assert others
+    assert all(request.filter == first.filter and request.cursor for request in others)
+    events.close()
+
+
+def test_the_same_filter_in_another_order_is_the_same(client: Any) -> None:
+    events = client.watch_jobs(queue=["b", "a"], phase=["pending", "active"])
+    cursor = next(events).cursor
+    events.close()
+    client.submit(Job(name="one", accelerators="h100", command=["train"], queue="a"))
+
+    again = client.watch_jobs(queue=["a", "b", "a"], phase=["active", "pending"], cursor=cursor)
+
+    assert told(again, 1) == ["changed one"]
+    again.close()
+
+
+def test_a_cursor_of_another_filter_is_refused(client: Any) -> None:
+    events = client.watch_jobs()
+    cursor = next(events).cursor
+    events.close()
+
+    with pytest.raises(InvalidRequest, match="another filter"):
+        next(client.watch_jobs(name="two", cursor=cursor))
 
 
 def test_one_that_never_reached_the_service_says_so_at_once(client: Any, service: FakeService) -> None:

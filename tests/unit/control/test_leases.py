@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler.model.errors import StaleSession
-from scheduler.model.ids import JobId
+from scheduler.model.ids import JobId, LauncherId
 from scheduler.model.replica import ReplicaState
 from scheduler.model.run import EndReason, RunState
 from scheduler.service.launchers import SessionRef
@@ -24,8 +24,8 @@ async def running(cell: Cell, *, self_fencing: bool) -> tuple[SessionRef, JobId]
 
 async def pass_a_lease(cell: Cell) -> None:
     """A lease goes by in which this process runs, reaches the store and sees no renewal."""
-    for _ in range(LEASE_MS // 3_000):
-        cell.clock.pass_ms(3_000)
+    for _ in range(LEASE_MS // 2_000):
+        cell.clock.pass_ms(2_000)
         await cell.run_cycle()
 
 
@@ -33,8 +33,8 @@ async def test_a_renewed_lease_never_runs_out() -> None:
     async with a_cell() as cell:
         ref, job_id = await running(cell, self_fencing=True)
 
-        for _ in range(5):
-            cell.clock.pass_ms(LEASE_MS // 2)
+        for _ in range(5 * LEASE_MS // 2_000):
+            cell.clock.pass_ms(2_000)
             await cell.launchers.renew(ref)
             await cell.run_cycle()
 
@@ -158,4 +158,48 @@ async def test_beyond_the_mass_loss_guard_nothing_is_lost_without_an_operator() 
 
         await cell.fleet.force_end_run(cell.live_run(ids[0]).id, reason="dead", caller=cell.caller())
         await cell.run_cycle()
-        assert cell.first_run(ids[1]).end_reason is EndReason.LOST
+        assert cell.live_run(ids[1]).state is RunState.UNREACHABLE
+
+
+async def test_losses_that_come_one_after_the_other_count_together() -> None:
+    async with a_cell(settings=control_settings(mass_loss_guard_runs=1)) as cell:
+        for name in ("first", "second"):
+            launcher = LauncherId(name)
+            await cell.apply_pool(
+                a_pool(name, nodes=2, launcher_id=launcher, self_fencing=True, lease_duration_ms=LEASE_MS)
+            )
+        first_ref = await cell.attach("first")
+        first = await cell.running_job(first_ref)
+        await pass_a_lease(cell)
+        second_ref = await cell.attach("second")
+        second = await cell.running_job(second_ref)
+
+        await pass_a_lease(cell)
+
+        assert cell.first_run(first).end_reason is EndReason.LOST
+        assert cell.live_run(second).state is RunState.UNREACHABLE
+
+
+async def test_a_run_that_its_launcher_no_longer_names_is_unreachable() -> None:
+    async with a_cell() as cell:
+        _, job_id = await running(cell, self_fencing=True)
+
+        await cell.attach()
+        await cell.run_cycle()
+
+        assert cell.live_run(job_id).state is RunState.UNREACHABLE
+
+
+async def test_an_offer_that_nobody_claims_is_withdrawn_after_a_lease() -> None:
+    async with a_cell() as cell:
+        await cell.apply_pool(a_pool("first", lease_duration_ms=LEASE_MS))
+        ref = await cell.attach()
+        job_id = (await cell.submit()).view.job.id
+        await cell.run_cycle()
+
+        for _ in range(LEASE_MS // 2_000):
+            cell.clock.pass_ms(2_000)
+            await cell.launchers.renew(ref)
+            await cell.run_cycle()
+
+        assert cell.first_run(job_id).end_reason is EndReason.INFRASTRUCTURE

@@ -43,8 +43,8 @@ class Launchers:
             tuning=Tuning(retry_s_min=0.02, retry_s_max=0.2, jitter=random.Random(1)),
         )
         self._task = asyncio.ensure_future(self.runtime.run())
-        sessions = self._service.session
-        await self._service.until(lambda: self._service.session > sessions)
+        sessions = self._service.sessions
+        await self._service.until(lambda: self._service.sessions > sessions)
         return self.runtime
 
     async def stop(self) -> None:
@@ -105,6 +105,7 @@ async def service() -> AsyncIterator[FakeLauncherService]:
     await fake.start()
     yield fake
     await fake.stop()
+    assert fake.faults == []
     for run_id in fake.runs:
         kill_processes_with("PLACEWRIGHT_RUN_ID", run_id)
 

@@ -1,6 +1,7 @@
 """A LauncherService over real gRPC that claims atomically and knows one launcher, for tests."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import grpc
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from placewright.v1 import job_pb2, pool_pb2
@@ -22,18 +24,24 @@ UNTIL_TIMEOUT_S = 20.0
 
 @dataclass(kw_only=True)
 class FakeRun:
-    """A run in the service's records."""
+    """A run in the service's records.
 
+    Attributes:
+        token: given with the claim; the offer has it from then on.
+    """
+
+    token: int
     offer: pb.DesiredRun
     payload: job_pb2.LaunchPayload
-    claimed_by: int = 0
+    claimed_by: str = ""
     claims: int = 0
     states: list[Any] = field(default_factory=list)
     end: pb.RunReport | None = None
 
-    @property
-    def token(self) -> int:
-        return int(self.offer.run_token)
+    def take_claim(self, session: str) -> None:
+        self.claimed_by = session
+        self.offer.claimed = True
+        self.offer.run_token = self.token
 
 
 class FakeLauncherService(LauncherServiceServicer):
@@ -43,7 +51,13 @@ class FakeLauncherService(LauncherServiceServicer):
         claim_answers_to_lose: claims that are carried out and then answered UNAVAILABLE.
         reports_to_refuse: ReportRuns calls answered UNAVAILABLE.
         is_renewing: RenewRuns is answered; else UNAVAILABLE.
+        sequences_to_skip: numbers that the next message of the stream leaves out.
         is_releasing: an ended run is released at once.
+        is_taking_snapshots: a launcher's full state is taken over and acknowledged when it is complete.
+        session: the newest one; opaque.
+        sessions: opened so far.
+        stale_reports: refused, as their run token was not the run's.
+        faults: what the launcher did against the contract.
         snapshots: what the launcher said in each session's full state.
     """
 
@@ -51,7 +65,8 @@ class FakeLauncherService(LauncherServiceServicer):
         self.lease_ms = lease_ms
         self.pools: dict[str, pool_pb2.PoolSpec] = {}
         self.runs: dict[str, FakeRun] = {}
-        self.session = 0
+        self.session = ""
+        self.sessions = 0
         self.snapshots: list[list[pb.AttachRequest]] = []
         self.renewals = 0
         self.acknowledged = 0
@@ -60,6 +75,10 @@ class FakeLauncherService(LauncherServiceServicer):
         self.reports_to_refuse = 0
         self.is_renewing = True
         self.is_releasing = True
+        self.is_taking_snapshots = True
+        self.sequences_to_skip = 0
+        self.stale_reports = 0
+        self.faults: list[str] = []
         self.address = ""
         self._outbox: asyncio.Queue[pb.AttachResponse | None] = asyncio.Queue()
         self._has_changed = asyncio.Condition()
@@ -69,7 +88,7 @@ class FakeLauncherService(LauncherServiceServicer):
 
     async def start(self) -> None:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        add_LauncherServiceServicer_to_server(self, self._server)
+        add_LauncherServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]  # generated
         port = self._server.add_insecure_port(self.address or "127.0.0.1:0")
         self.address = f"127.0.0.1:{port}"
         await self._server.start()
@@ -125,10 +144,13 @@ class FakeLauncherService(LauncherServiceServicer):
     ) -> None:
         hello = await anext(request_iterator)
         assert hello.HasField("hello"), hello
+        assert hello.sequence == 1, hello
         self.tokens.update(value for name, value in context.invocation_metadata() if name == "authorization")
         await self._outbox.put(None)  # ends an older stream
-        self._outbox = outbox = asyncio.Queue()
-        self.session += 1
+        outbox: asyncio.Queue[pb.AttachResponse | None] = asyncio.Queue()
+        self._outbox = outbox
+        self.sessions += 1
+        self.session = uuid.uuid4().hex
         opened = pb.SessionOpened(session=self.session, history="h1", lease_duration=self._lease())
         await self.say(session_opened=opened)
         for pool_id, spec in self.pools.items():
@@ -141,7 +163,8 @@ class FakeLauncherService(LauncherServiceServicer):
         try:
             sequence = 0
             while (message := await outbox.get()) is not None:
-                sequence += 1
+                sequence += 1 + self.sequences_to_skip
+                self.sequences_to_skip = 0
                 message.sequence = sequence
                 await context.write(message)
         finally:
@@ -149,26 +172,35 @@ class FakeLauncherService(LauncherServiceServicer):
 
     async def _listen(self, requests: AsyncIterator[pb.AttachRequest]) -> None:
         snapshot: list[pb.AttachRequest] = []
+        sequence = 1
         async for request in requests:
+            sequence += 1
+            if request.sequence != sequence:
+                await self.break_stream()
+                self.faults.append(f"sequence must be {sequence}, got {request.sequence}")
             if request.HasField("ack"):
                 self.acknowledged = request.ack.sequence
             elif request.HasField("snapshot_end"):
                 self.snapshots.append(snapshot)
-                for said in snapshot:
-                    if said.HasField("run"):
-                        await self._take(said.run)
+                if self.is_taking_snapshots:
+                    await self._take_snapshot(snapshot, sequence)
             else:
                 snapshot.append(request)
             await self._note_change()
 
+    async def _take_snapshot(self, snapshot: list[pb.AttachRequest], sequence: int) -> None:
+        for said in snapshot:
+            if said.HasField("run"):
+                await self._take(said.run)
+        await self.say(ack=pb.Ack(sequence=sequence))
+
     async def ClaimRun(self, request: pb.ClaimRunRequest, context: Any) -> pb.ClaimRunResponse:  # noqa: N802  # the wire's name
         await self._check_session(request.session, context)
         run = self.runs[request.run_id]
-        if run.claimed_by not in (0, request.session) or run.end is not None:
+        if run.claimed_by not in ("", request.session) or run.end is not None:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the run is not offered")
-        run.claimed_by = request.session
+        run.take_claim(request.session)
         run.claims += 1
-        run.offer.claimed = True
         await self._note_change()
         if self.claim_answers_to_lose > 0:
             self.claim_answers_to_lose -= 1
@@ -205,7 +237,9 @@ class FakeLauncherService(LauncherServiceServicer):
             await self.release(report.run_id)
             return Status(code=grpc.StatusCode.NOT_FOUND.value[0])
         if report.run_token != run.token:
-            return Status(code=grpc.StatusCode.ABORTED.value[0])
+            self.stale_reports += 1
+            await self._note_change()
+            return _stale_run_token()
         run.states.append(report.state)
         if report.state == job_pb2.RunState.RUN_STATE_ENDED and run.end is None:
             run.end = report
@@ -214,7 +248,7 @@ class FakeLauncherService(LauncherServiceServicer):
         await self._note_change()
         return Status()
 
-    async def _check_session(self, session: int, context: Any) -> None:
+    async def _check_session(self, session: str, context: Any) -> None:
         if session != self.session:
             await context.abort(grpc.StatusCode.ABORTED, "a newer session exists")
 
@@ -226,3 +260,9 @@ class FakeLauncherService(LauncherServiceServicer):
         duration = Duration()
         duration.FromMilliseconds(self.lease_ms)
         return duration
+
+
+def _stale_run_token() -> Status:
+    status = Status(code=grpc.StatusCode.ABORTED.value[0])
+    status.details.add().Pack(ErrorInfo(reason="STALE_RUN_TOKEN", domain="placewright"))
+    return status

@@ -25,22 +25,30 @@ def a_pool(*, nodes: int = 1, devices: int = 8, self_fencing: bool = False) -> p
 def a_run(
     script: str, *, tasks: int = 1, devices: int = 1, command: list[str] | None = None, grace_ms: int = 5_000
 ) -> FakeRun:
-    """An offered run whose tasks carry out a shell script, all on node 0."""
+    """An offered run whose tasks carry out a shell script, all on one node."""
     grace = Duration()
     grace.FromMilliseconds(grace_ms)
-    assignment = job_pb2.PoolAssignment(
-        pool_id=POOL, accelerators=tasks * devices, nodes=[job_pb2.NodeShare(node=0, tasks=tasks)]
-    )
-    placement = job_pb2.Placement(
-        assignments=[assignment], accelerator="h100", tasks=tasks, devices_per_task=devices
-    )
+    placement = a_placement(tasks=tasks, devices=devices)
     offer = pb.DesiredRun(
         run_id=f"test-{uuid.uuid4().hex}-0-1",
         generation=1,
         desired=pb.DESIRED_STATE_RUN,
-        run_token=next(_tokens),
         placement=placement,
         grace_period=grace,
     )
     payload = job_pb2.LaunchPayload(command=command or ["sh", "-c", script], env={"GREETING": "hello"})
-    return FakeRun(offer=offer, payload=payload)
+    return FakeRun(token=next(_tokens), offer=offer, payload=payload)
+
+
+def a_placement(*, tasks: int = 1, devices: int = 1, node: str = "0") -> job_pb2.Placement:
+    """One task group on one node of the pool."""
+    group = job_pb2.TaskGroupPlacement(
+        role="worker",
+        tasks=tasks,
+        devices_per_task=devices,
+        nodes=[job_pb2.NodeShare(node=node, tasks=tasks)],
+    )
+    assignment = job_pb2.PoolAssignment(
+        pool_id=POOL, accelerator="h100", accelerators=tasks * devices, task_groups=[group]
+    )
+    return job_pb2.Placement(assignments=[assignment])

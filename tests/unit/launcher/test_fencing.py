@@ -77,7 +77,7 @@ async def test_tasks_of_a_pool_without_self_fencing_run_through_any_outage(
     is_alive = launchers.is_anything_alive(run.offer.run_id)
     service.is_renewing = True
     await service.start()
-    sessions = service.session
+    sessions = service.sessions
     await service.until(lambda: len(service.snapshots) > sessions)
 
     assert is_alive

@@ -1,10 +1,12 @@
 """The local backend by itself: devices, fences, logs."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -17,7 +19,7 @@ from placewright.launcher.supervisor import start_time
 from placewright.v1 import job_pb2, pool_pb2
 from placewright.v1.job_pb2 import EndReason
 from tests.unit.launcher.fake_launcher_service import FakeRun
-from tests.unit.launcher.launcher_builders import POOL, a_pool, a_run
+from tests.unit.launcher.launcher_builders import POOL, a_placement, a_pool, a_run
 
 NS_PER_S = 1_000_000_000
 
@@ -204,11 +206,51 @@ def test_a_refused_run_takes_no_devices() -> None:
 
 def test_each_host_of_a_slice_has_its_devices_to_itself() -> None:
     pool = pool_pb2.PoolSpec(slice_groups=[pool_pb2.SliceGroup(slices=2, topology="2x2x2")])
-    assignment = job_pb2.PoolAssignment(
-        pool_id=POOL, accelerators=8, nodes=[job_pb2.NodeShare(node=1, tasks=2)]
-    )
-    placement = job_pb2.Placement(assignments=[assignment], tasks=2, devices_per_task=4)
+    placement = a_placement(tasks=2, devices=4, node="1")
 
     tasks = DeviceLedger().take("sliced", placement, pool=pool)
 
-    assert [(task.node, task.devices) for task in tasks] == [(1, (0, 1, 2, 3)), (1, (0, 1, 2, 3))]
+    assert [(task.node, task.devices) for task in tasks] == [("1", (0, 1, 2, 3)), ("1", (0, 1, 2, 3))]
+
+
+def test_a_node_that_the_pool_does_not_name_has_no_devices() -> None:
+    with pytest.raises(StartRefused, match="node rack-7 of pool pool-a must have 1 free devices"):
+        DeviceLedger().take("lost", a_placement(node="rack-7"), pool=a_pool())
+
+
+@pytest.mark.parametrize(("groups", "pools"), [(2, 1), (0, 1), (1, 2), (0, 0)])
+def test_a_placement_that_is_not_one_group_on_one_pool_is_refused(groups: int, pools: int) -> None:
+    group = a_placement().assignments[0].task_groups[0]
+    assignment = job_pb2.PoolAssignment(pool_id=POOL, task_groups=[group] * groups)
+    placement = job_pb2.Placement(assignments=[assignment] * pools)
+
+    with pytest.raises(StartRefused, match="must be one task group on one pool"):
+        DeviceLedger().take("odd", placement, pool=a_pool())
+
+
+async def test_devices_that_an_earlier_launcher_saved_by_node_number_stay_taken(tmp_path: Path) -> None:
+    directory = tmp_path / "local" / "adopted"
+    directory.mkdir(parents=True)
+    saved = {"pool_id": POOL, "tasks": [[0, [0, 1, 2, 3]]], "spawned_at_ns": 0}
+    (directory / "devices").write_text(json.dumps(saved))
+    local = LocalBackend(tmp_path, options=LocalOptions(working_directory=tmp_path))
+    run = a_run("", tasks=2, devices=4)
+
+    with pytest.raises(StartRefused, match="has 0 of 8"):
+        await local.start(a_request(run))
+    local.close()
+
+
+async def test_a_run_stopped_for_a_reason_that_this_launcher_does_not_know_ends_with_it(
+    backend: LocalBackend,
+) -> None:
+    run = a_run("exec sleep 1000")
+    await backend.start(a_request(run))
+    await until(backend, run.offer.run_id, Presence.RUNNING)
+    newer_reason = cast("EndReason", 99)
+
+    await backend.stop(run.offer.run_id, reason=newer_reason, grace_s=1)
+    observation = await ended(backend, run.offer.run_id)
+
+    assert observation.end is not None
+    assert observation.end.reason == newer_reason

@@ -88,7 +88,7 @@ async def test_a_backend_that_cannot_fence_takes_no_run_of_a_self_fencing_pool(
         await service.until_state(other.offer.run_id, RunState.RUN_STATE_RUNNING)
 
     status = next(said.pool_status for said in service.snapshots[0] if said.pool_status.pool_id == POOL)
-    assert list(status.unavailable_nodes) == [0, 1, 2]
+    assert list(status.unavailable_nodes) == ["0", "1", "2"]
     assert fenced.claims == 0
 
 

@@ -5,20 +5,26 @@ import marshal
 import os
 import shutil
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from placewright.launcher import supervisor
+from placewright.launcher.backend import End
 from placewright.launcher.files import make_directory_durably
 from placewright.launcher.notes import Notes, StateDirectoryInUse
 from placewright.v1.job_pb2 import EndReason, RunState
 from tests.unit.launcher.conftest import Launchers
-from tests.unit.launcher.fake_launcher_service import FakeLauncherService
+from tests.unit.launcher.fake_launcher_service import FakeLauncherService, FakeRun
 from tests.unit.launcher.launcher_builders import LAUNCHER, a_run
 
 RUNNING = RunState.RUN_STATE_RUNNING
 FOREVER = "echo started; exec sleep 1000"
+
+
+def have_claims(runs: list[FakeRun], claims: int) -> bool:
+    return sum(run.claims for run in runs) >= claims
 
 
 async def test_a_run_lives_through_a_restart_and_its_exit_code_is_known(
@@ -140,13 +146,14 @@ async def test_however_often_the_launcher_is_killed_each_run_is_started_at_most_
     starts_dir = tmp_path / "starts"
     starts_dir.mkdir()
     runs = [a_run(f"echo started >> {starts_dir}/$PLACEWRIGHT_RUN_ID") for _ in range(24)]
-    service.runs = {run.offer.run_id: run for run in runs}
-    for claims in (3, 8, 15):
+    for offered, claims in ((6, 3), (12, 8), (18, 15)):
+        service.runs = {run.offer.run_id: run for run in runs[:offered]}
         process = launchers.spawn()
-        await service.until(lambda claims=claims: sum(run.claims for run in runs) >= claims)
+        await service.until(partial(have_claims, runs, claims))
         process.kill()
         await asyncio.to_thread(process.wait)
 
+    service.runs = {run.offer.run_id: run for run in runs}
     await launchers.start()
     ends = [await service.until_ended(run.offer.run_id) for run in runs]
 
@@ -196,7 +203,7 @@ async def test_a_claimed_run_that_the_launcher_surely_does_not_hold_is_ended(
     await launchers.start()
     await service.until(lambda: len(service.snapshots) == 1)
     run = a_run(FOREVER)
-    run.offer.claimed = True
+    run.take_claim("another session")
 
     await service.offer(run)
     end = await service.until_ended(run.offer.run_id)
@@ -224,6 +231,65 @@ async def test_a_claimed_run_unknown_to_a_new_state_directory_is_left_alone(
 
     assert run.end is None
     assert launchers.is_anything_alive(run.offer.run_id)
+
+
+async def test_a_run_that_is_released_is_stopped_even_when_a_new_state_directory_lacks_it(
+    service: FakeLauncherService, launchers: Launchers
+) -> None:
+    await launchers.start()
+    run, other = a_run(FOREVER, grace_ms=100), a_run(FOREVER)
+    for started in (run, other):
+        await service.offer(started)
+        await service.until_state(started.offer.run_id, RUNNING)
+    await launchers.stop()
+    shutil.rmtree(launchers.state_dir / "runs")
+    (launchers.state_dir / "launcher.json").unlink()
+
+    await launchers.start()
+    await service.until(lambda: len(service.snapshots) == 2)
+    await service.release(run.offer.run_id)
+    await launchers.until(lambda: not launchers.is_anything_alive(run.offer.run_id))
+
+    assert launchers.is_anything_alive(other.offer.run_id)
+
+
+async def test_a_run_whose_notes_lack_the_token_is_adopted_with_the_one_that_the_service_says(
+    service: FakeLauncherService, launchers: Launchers
+) -> None:
+    await launchers.start()
+    run = a_run(FOREVER)
+    await service.offer(run)
+    await service.until_state(run.offer.run_id, RUNNING)
+    await launchers.stop()
+    (launchers.notes_of(run.offer.run_id) / "claim.json").write_text('{"job_id": "cell-job"}')
+
+    await launchers.start()
+    await service.until(lambda: len(service.snapshots) == 2)
+    (adopted,) = (said.run for said in service.snapshots[1] if said.HasField("run"))
+    await service.stop_run(run.offer.run_id, EndReason.END_REASON_MOVED, grace_ms=1_000)
+    end = await service.until_ended(run.offer.run_id)
+
+    assert (adopted.state, adopted.run_token) == (RUNNING, run.token)
+    assert end.end_reason == EndReason.END_REASON_MOVED
+    assert (run.claims, service.stale_reports) == (1, 0)
+
+
+def test_notes_that_say_less_are_readable(tmp_path: Path) -> None:
+    notes = Notes(tmp_path, launcher_id=LAUNCHER)
+    for run_id, name, content in (
+        ("run-1", "claim.json", '{"job_id": "cell-job"}'),
+        ("run-2", "started", ""),
+        ("run-3", "end.json", '{"reason": "END_REASON_SUCCEEDED"}'),
+    ):
+        make_directory_durably(tmp_path / "runs" / run_id)
+        (tmp_path / "runs" / run_id / name).write_text(content)
+
+    claimed, started, ended = notes.saved_runs()
+
+    assert (claimed.is_claimed, claimed.run_token, claimed.is_started) == (True, 0, False)
+    assert (started.is_claimed, started.run_token, started.is_started) == (True, 0, True)
+    assert (ended.run_token, ended.end) == (0, End(reason=EndReason.END_REASON_SUCCEEDED))
+    notes.close()
 
 
 async def test_a_state_directory_serves_one_launcher_at_a_time_and_one_id_for_ever(tmp_path: Path) -> None:

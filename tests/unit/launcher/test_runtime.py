@@ -1,7 +1,10 @@
 """The way of a run through the launcher: offered, claimed, started, reported, stopped, released."""
 
+from typing import cast
+
 import pytest
 
+from placewright.v1 import launcher_service_pb2 as pb
 from placewright.v1.job_pb2 import EndReason, RunState
 from tests.unit.launcher.conftest import Launchers
 from tests.unit.launcher.fake_launcher_service import FakeLauncherService
@@ -309,7 +312,7 @@ async def test_an_offer_stopped_before_it_was_claimed_leaves_nothing(
     service: FakeLauncherService, launchers: Launchers
 ) -> None:
     run = a_run(FOREVER)
-    run.offer.desired = 2
+    run.offer.desired = pb.DESIRED_STATE_STOP
     run.offer.stop_reason = EndReason.END_REASON_CANCELLED
     service.runs[run.offer.run_id] = run
 
@@ -343,12 +346,12 @@ async def test_a_refused_session_is_followed_by_a_new_one(
     await service.until(lambda: len(service.snapshots) == 1)
     run = a_run("exit 0")
 
-    service.session += 10  # as if another one had been opened elsewhere
+    service.session = "opened elsewhere"
     await service.offer(run)
     end = await service.until_ended(run.offer.run_id)
 
     assert end.end_reason == EndReason.END_REASON_SUCCEEDED
-    assert service.session == 12
+    assert service.sessions == 2
 
 
 async def test_the_launcher_reports_its_pools_and_confirms_what_it_got(
@@ -375,3 +378,76 @@ async def test_many_runs_start_at_once(service: FakeLauncherService, launchers: 
     for run in runs:
         end = await service.until_ended(run.offer.run_id)
         assert end.end_reason == EndReason.END_REASON_SUCCEEDED
+
+
+async def test_a_run_is_claimed_only_when_the_service_has_taken_the_launchers_state_over(
+    service: FakeLauncherService, launchers: Launchers
+) -> None:
+    service.is_taking_snapshots = False
+    await launchers.start()
+    await service.until(lambda: len(service.snapshots) == 1)
+    run = a_run("exit 0")
+
+    await service.offer(run)
+    await service.until(lambda: service.acknowledged == 4)
+    claims = run.claims
+    service.is_taking_snapshots = True
+    await service.break_stream()
+    await service.until_ended(run.offer.run_id)
+
+    assert (claims, run.claims) == (0, 1)
+
+
+async def test_a_gap_in_what_the_service_says_is_followed_by_a_new_session(
+    service: FakeLauncherService, launchers: Launchers
+) -> None:
+    await launchers.start()
+    await service.until(lambda: len(service.snapshots) == 1)
+    run = a_run("exit 0")
+
+    service.sequences_to_skip = 1
+    await service.offer(run)
+    await service.until_ended(run.offer.run_id)
+
+    assert service.sessions == 2
+
+
+async def test_what_the_service_wants_in_words_of_a_later_version_leaves_runs_as_they_are(
+    service: FakeLauncherService, launchers: Launchers
+) -> None:
+    await launchers.start()
+    running, stopping, offered = a_run(FOREVER), a_run("trap '' TERM; echo ready; exec sleep 1000"), a_run("")
+    for run in (running, stopping):
+        await service.offer(run)
+        await service.until_state(run.offer.run_id, RUNNING)
+    await launchers.until_logged(stopping.offer.run_id, "ready")
+    await service.stop_run(stopping.offer.run_id, EndReason.END_REASON_DRAINED, grace_ms=500)
+
+    for run in (running, stopping, offered):
+        run.offer.generation += 1
+        run.offer.desired = cast("pb.DesiredState", 99)
+        await service.offer(run)
+    await service.break_stream()
+    await service.until(lambda: len(service.snapshots) == 2)
+    end = await service.until_ended(stopping.offer.run_id)
+
+    assert end.end_reason == EndReason.END_REASON_DRAINED
+    assert launchers.is_anything_alive(running.offer.run_id)
+    assert offered.claims == 0
+
+
+async def test_a_report_with_a_stale_run_token_does_not_cost_the_session(
+    service: FakeLauncherService, launchers: Launchers
+) -> None:
+    await launchers.start()
+    run, other = a_run("until [ -e end ]; do sleep 0.01; done"), a_run("exit 0")
+    await service.offer(run)
+    await service.until_state(run.offer.run_id, RUNNING)
+
+    run.token += 1_000
+    (launchers.state_dir / "end").touch()
+    await service.until(lambda: service.stale_reports == 1)
+    await service.offer(other)
+    await service.until_ended(other.offer.run_id)
+
+    assert (service.sessions, service.stale_reports) == (1, 1)

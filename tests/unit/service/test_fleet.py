@@ -3,7 +3,9 @@
 import pytest
 
 from scheduler.model.errors import IllegalTransition, NotFound, RequestIdReused, StaleEtag
-from scheduler.model.ids import LauncherId, PoolId, Revision
+from scheduler.model.ids import LauncherId, PoolId
+from scheduler.model.pool import NodeGroup
+from scheduler.model.records import Key, Kind
 from scheduler.model.replica import ReplicaState
 from scheduler.model.run import EndReason, RunState
 from scheduler.service.fleet import Caller
@@ -13,12 +15,13 @@ from tests.cell import OPERATOR, a_cell
 
 async def test_applying_the_same_spec_again_changes_nothing() -> None:
     async with a_cell() as cell:
-        await cell.apply_pool()
-        revision = cell.mirror.state.revision
+        pool_id = await cell.apply_pool()
+        key = Key(Kind.POOL, pool_id)
+        version = cell.mirror.state.version(key)
 
         await cell.apply_pool()
 
-        assert cell.mirror.state.revision == revision
+        assert cell.mirror.state.version(key) == version
 
 
 async def test_a_pools_accelerator_cannot_change() -> None:
@@ -60,7 +63,7 @@ async def test_a_deleted_pool_goes_away_when_its_last_run_has_ended() -> None:
         ref = await cell.attach()
         job_id = await cell.running_job(ref)
 
-        await cell.fleet.delete(pool_id, version=None, caller=cell.caller())
+        await cell.fleet.delete(pool_id, generation=None, caller=cell.caller())
         await cell.run_cycle()
         assert cell.mirror.state.pool(pool_id) is not None
 
@@ -74,7 +77,7 @@ async def test_a_stale_etag_is_refused() -> None:
         pool_id = await cell.apply_pool()
 
         with pytest.raises(StaleEtag):
-            await cell.fleet.delete(pool_id, version=Revision(99), caller=cell.caller())
+            await cell.fleet.delete(pool_id, generation=99, caller=cell.caller())
 
 
 async def test_a_repeated_request_is_carried_out_once() -> None:
@@ -98,6 +101,66 @@ async def test_a_reachable_run_cannot_be_declared_ended() -> None:
 
         with pytest.raises(IllegalTransition, match="only an unreachable run"):
             await cell.fleet.force_end_run(cell.live_run(job_id).id, reason="sure", caller=cell.caller())
+
+
+async def test_a_late_repeat_of_a_call_that_changed_nothing_does_not_undo_what_came_after() -> None:
+    async with a_cell() as cell:
+        pool_id = await cell.apply_pool(a_pool(nodes=1))
+        caller = Caller(principal=OPERATOR, request_id="first")
+        await cell.fleet.apply(pool_id, a_pool(nodes=1).spec, generation=None, caller=caller)
+        await cell.apply_pool(a_pool(nodes=2))
+
+        again = await cell.fleet.apply(pool_id, a_pool(nodes=1).spec, generation=None, caller=caller)
+
+        assert again.view.pool.spec == a_pool(nodes=2).spec
+
+
+async def test_a_repeated_call_with_an_etag_succeeds_though_it_changed_the_etag_itself() -> None:
+    async with a_cell() as cell:
+        pool_id = await cell.apply_pool(a_pool(nodes=1))
+        caller = Caller(principal=OPERATOR, request_id="same")
+        spec = a_pool(nodes=2).spec
+        await cell.fleet.apply(pool_id, spec, generation=1, caller=caller)
+
+        again = await cell.fleet.apply(pool_id, spec, generation=1, caller=caller)
+
+        assert again.view.pool.spec_generation == 2
+
+
+async def test_a_launcher_that_attaches_does_not_change_a_pools_etag() -> None:
+    async with a_cell() as cell:
+        pool_id = await cell.apply_pool()
+        await cell.attach()
+
+        changed = await cell.fleet.apply(pool_id, a_pool(nodes=2).spec, generation=1, caller=cell.caller())
+
+        assert changed.view.pool.spec_generation == 2
+
+
+async def test_nodes_keep_their_names_while_runs_may_live() -> None:
+    async with a_cell() as cell:
+        big, small = NodeGroup(nodes=1, devices_per_node=8), NodeGroup(nodes=1, devices_per_node=4)
+        await cell.apply_pool(a_pool(nodes=0, node_groups=(big,)))
+        await cell.attach()
+
+        with pytest.raises(IllegalTransition, match="nodes other than the last ones"):
+            await cell.apply_pool(a_pool(nodes=0, node_groups=(small, big)))
+        await cell.apply_pool(a_pool(nodes=0, node_groups=(big, small)))
+
+        (pool,) = cell.mirror.state.pools()
+        assert pool.spec.node_groups == (big, small)
+
+
+async def test_a_run_that_has_ended_cannot_be_declared_ended() -> None:
+    async with a_cell() as cell:
+        await cell.apply_pool()
+        ref = await cell.attach()
+        job_id = await cell.running_job(ref)
+        run_id = cell.live_run(job_id).id
+        await cell.report(ref, run_id, RunState.ENDED, EndReason.SUCCEEDED)
+
+        with pytest.raises(IllegalTransition, match="is ended"):
+            await cell.fleet.force_end_run(run_id, reason="sure", caller=cell.caller())
 
 
 async def test_an_unknown_pool_is_not_found() -> None:

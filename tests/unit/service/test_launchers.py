@@ -4,7 +4,6 @@ import pytest
 
 from scheduler.model.errors import (
     IllegalTransition,
-    InvalidRequest,
     NotAllowed,
     NotFound,
     StaleRunToken,
@@ -164,13 +163,14 @@ async def test_a_report_of_an_unknown_run_is_not_found() -> None:
             await cell.launchers.report(ref, report)
 
 
-async def test_a_launcher_cannot_say_that_a_run_was_preempted_when_nobody_stopped_it() -> None:
+async def test_a_stop_that_nobody_asked_for_counts_as_infrastructure() -> None:
     async with a_cell() as cell:
         ref, _, run_id = await offered(cell)
         await cell.claim(ref, run_id)
 
-        with pytest.raises(InvalidRequest, match="end_reason"):
-            await cell.report(ref, run_id, RunState.ENDED, EndReason.PREEMPTED)
+        await cell.report(ref, run_id, RunState.ENDED, EndReason.PREEMPTED)
+
+        assert cell.run(run_id).end_reason is EndReason.INFRASTRUCTURE
 
 
 async def test_a_run_must_be_claimed_before_it_is_reported_running() -> None:

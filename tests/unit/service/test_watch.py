@@ -92,7 +92,8 @@ async def test_a_slow_watcher_skips_overtaken_states_and_misses_no_job() -> None
         assert told[0].view is not None
         assert told[0].view.job.is_cancelling
         assert told[0].cursor is not None
-        assert told[0].cursor.revision < told[1].revision
+        assert told[1].cursor is not None
+        assert told[0].cursor.revision < told[1].cursor.revision
 
 
 async def test_a_job_that_no_longer_matches_is_told_once_as_having_left() -> None:
@@ -126,6 +127,21 @@ async def test_silence_is_told_by_heartbeats_that_carry_a_cursor() -> None:
 
         assert event.kind is EventKind.HEARTBEAT
         assert event.cursor == cell.watches.cursor()
+
+
+async def test_changes_that_a_watch_does_not_tell_do_not_put_off_its_heartbeat() -> None:
+    async with a_cell() as cell:
+        events = cell.watches.watch(JobFilter(name="mine"), cursor=cell.watches.cursor(), heartbeat_ms=50)
+        waiting = asyncio.ensure_future(anext(events))
+
+        while not waiting.done():
+            await cell.submit(a_spec(name="other"))
+            await asyncio.sleep(0.005)
+
+        event = waiting.result()
+        assert event.kind is EventKind.HEARTBEAT
+        assert event.cursor is not None
+        assert event.cursor.revision > 0
 
 
 async def test_a_cursor_of_another_history_is_refused() -> None:

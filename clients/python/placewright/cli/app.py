@@ -159,7 +159,9 @@ def submit(
     queue: Annotated[str, typer.Option("--queue", help="The team's line of jobs.")] = "",
     priority_class: Annotated[str, typer.Option("--priority-class", help="Its worth and urgency.")] = "",
     kind: Annotated[str, typer.Option("--kind", help="training or inference.")] = "",
-    replicas: Annotated[int, typer.Option("--replicas", help="For inference.", show_default="1")] = 0,
+    replicas: Annotated[
+        int, typer.Option("--replicas", help="For inference: the most that run.", show_default="1")
+    ] = 0,
     estimated_duration: Annotated[str, typer.Option("--estimated-duration", help="Such as 6h.")] = "",
     max_duration: Annotated[str, typer.Option("--max-duration", help="Stop a run after this long.")] = "",
     grace_period: Annotated[str, typer.Option("--grace-period", help="Polite to hard stop.")] = "",

@@ -25,7 +25,13 @@ from placewright.job import Job
 KEYS = tuple(field.name for field in fields(Job))
 REQUIRED = ("name", "accelerators", "command")
 STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|\[\d+\]")
-ALIASES = {"alternatives": "accelerators", "allowed_locations": "locations", "allowed_pools": "pools"}
+ALIASES = {  # the wire's names of what a job file calls otherwise
+    "alternatives": "accelerators",
+    "allowed_locations": "locations",
+    "allowed_pools": "pools",
+    "max_replicas": "replicas",
+    "user_errors": "user_error_retries",
+}
 
 
 @dataclass(frozen=True)

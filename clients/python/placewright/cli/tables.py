@@ -10,11 +10,13 @@ import typer
 
 from placewright.cli.output import print_table
 from placewright.pools import PoolView
-from placewright.reasons import verdict_lines
+from placewright.reasons import TaskGroupPlacement, verdict_lines
 from placewright.strings import duration_text, usd
 from placewright.views import JobView, Replica, Run
 
 JOB_COLUMNS = ("JOB", "NAME", "QUEUE", "CLASS", "PHASE", "REPLICAS", "WHERE", "$/H", "WAITING-WHY", "AGE")
+NOT_SHOWN = "not shown"
+NODES_SHOWN_MAX = 16
 POOL_COLUMNS = ("POOL", "ACCELERATOR", "WHERE", "MARKET", "USED", "FREE", "RUNS", "$/ACC-H", "STATE")
 
 
@@ -43,7 +45,7 @@ def job_row(job: JobView, now: datetime) -> tuple[str, ...]:
         str(job.phase),
         replicas_text(job),
         where(job),
-        usd(money) if money else "-",
+        usd(money) if money else _unless_left_out(job, job.counts.placed + job.counts.running),
         why(job),
         age(job.submitted_at, now),
     )
@@ -51,12 +53,11 @@ def job_row(job: JobView, now: datetime) -> tuple[str, ...]:
 
 def progress_line(job: JobView) -> str:
     """A job in one line, for progress and watches."""
-    reason = why(job)
     if job.is_finished:
         return f"{job.job_id} {job.name}: {', '.join([str(job.phase), *endings(job)])}"
     parts = [str(job.phase), run_states(job) or f"{replicas_text(job)} running"]
     parts += [f"on {where(job)}"] if job.live_placements else []
-    parts += [f"waits: {reason}"] if reason != "-" else []
+    parts += [f"waits: {why(job)}"] if job.deferrals else []
     return f"{job.job_id} {job.name}: {', '.join(parts)}"
 
 
@@ -88,15 +89,21 @@ def ending(run: Run) -> str:
 def where(job: JobView) -> str:
     """The pools of its live runs, with their number where there are more than one."""
     pools = Counter(placement.pool_id for placement in job.live_placements)
-    return ", ".join(f"{pool} x{runs}" if runs > 1 else pool for pool, runs in sorted(pools.items())) or "-"
+    shown = ", ".join(f"{pool} x{runs}" if runs > 1 else pool for pool, runs in sorted(pools.items()))
+    return shown or _unless_left_out(job, job.counts.placed + job.counts.running)
 
 
 def why(job: JobView) -> str:
     """Why its first waiting replica waits."""
     if not job.deferrals:
-        return "-"
+        return _unless_left_out(job, job.counts.waiting)
     more = f" (and {len(job.deferrals) - 1} more)" if len(job.deferrals) > 1 else ""
     return f"{job.deferrals[0]}{more}"
+
+
+def _unless_left_out(job: JobView, replicas: int) -> str:
+    """What stands for nothing: a dash, or that there are replicas to tell of which are not shown."""
+    return NOT_SHOWN if job.replicas_left_out and replicas else "-"
 
 
 def age(since: datetime | None, now: datetime) -> str:
@@ -141,6 +148,9 @@ def job_lines(job: JobView, now: datetime) -> Iterator[str]:
     yield f"name      {job.name}"
     yield f"queue     {spec.queue}, class {spec.priority_class or '-'}, submitted by {job.submitter or '?'}"
     yield f"phase     {job.phase}, {age(job.submitted_at, now)} old"
+    if job.cancel_requested_at is not None:
+        why_cancelled = f": {job.cancel_reason}" if job.cancel_reason else ""
+        yield f"cancel    asked for {age(job.cancel_requested_at, now)} ago{why_cancelled}"
     counts = job.counts
     yield (
         f"replicas  {job.desired_replicas} wanted: {counts.waiting} waiting, {counts.placed} placed,"
@@ -148,12 +158,21 @@ def job_lines(job: JobView, now: datetime) -> Iterator[str]:
     )
     yield f"kind      {spec.kind}, any of: {', '.join(str(alternative) for alternative in spec.alternatives)}"
     yield from _limits(job)
+    yield f"retries   {retries_text(spec.user_error_retries)}"
     if job.charged_usd_micros_per_hour:
         yield f"charged   {usd(job.charged_usd_micros_per_hour)}/h"
     for replica in job.replicas:
         yield from _replica_lines(replica)
-    if not job.replicas and job.desired_replicas:
-        yield "(replicas are not shown)"
+    if job.replicas_left_out:
+        yield ""
+        yield f"its replicas are not shown here; see: placewright job {job.job_id}"
+
+
+def retries_text(user_errors: int) -> str:
+    """Which ends of a replica are tried again."""
+    if not user_errors:
+        return "after every end that is not the job's own fault; never after a user error"
+    return f"after every end that is not the job's own fault; {user_errors} x after a user error"
 
 
 def _limits(job: JobView) -> Iterator[str]:
@@ -192,11 +211,16 @@ def _run_lines(run: Run) -> Iterator[str]:
     yield f"  run {run.run_number}: {state}"
     if run.placement is None:
         return
-    yield f"    {run.placement}"
-    placement = run.placement
-    nodes = [str(share.node) for assignment in placement.assignments for share in assignment.nodes]
+    yield f"    {run.placement}" if run.value is None else f"    {run.placement}; {run.value}"
+    for assignment in run.placement.assignments:
+        for group in assignment.task_groups:
+            yield from _group_lines(group, "slice" if assignment.slice_topology else "nodes")
+
+
+def _group_lines(group: TaskGroupPlacement, kind: str) -> Iterator[str]:
+    """The nodes of a task group; nothing where the provider chooses them."""
+    nodes = [share.node for share in group.nodes]
     if nodes:
-        shown = ", ".join(nodes[:16]) + (", ..." if len(nodes) > 16 else "")
-        kind = "slice" if placement.slice_topology else "nodes"
-        tasks = "1 task" if placement.tasks == 1 else f"{placement.tasks} tasks"
-        yield f"    {tasks} x {placement.devices_per_task} accelerators, {kind} {shown}"
+        shown = ", ".join(nodes[:NODES_SHOWN_MAX]) + (", ..." if len(nodes) > NODES_SHOWN_MAX else "")
+        tasks = "1 task" if group.tasks == 1 else f"{group.tasks} tasks"
+        yield f"    {tasks} x {group.devices_per_task} accelerators, {kind} {shown}"

@@ -46,17 +46,20 @@ class Stream:
             raise StreamEnded(f"silent for {self._silence_s_max} s") from None
         if not isinstance(message, pb.AttachResponse):
             raise StreamEnded("closed by the service")
+        if message.sequence != self._received + 1:
+            raise StreamEnded(f"sequence must be {self._received + 1}, got {message.sequence}")
         self._received = message.sequence
         return message
 
-    async def send(self, message: pb.AttachRequest) -> None:
-        """Number and send a message."""
+    async def send(self, message: pb.AttachRequest) -> int:
+        """Number and send a message; its number."""
         self._sent += 1
         message.sequence = self._sent
         try:
             await self._call.write(message)
         except asyncio.InvalidStateError:
             raise StreamEnded("ended while writing") from None
+        return message.sequence
 
     async def acknowledge(self) -> None:
         """Confirm everything received so far."""
@@ -138,7 +141,7 @@ class Attachment:
         session = Session(opened.session)
         self._lease.renew(sent_at_ns=sent_at_ns, duration_ns=duration_ns)
         self._slot.put(session)
-        log.info("session_opened session=%d history=%s", opened.session, opened.history)
+        log.info("session_opened session=%s history=%s", opened.session, opened.history)
         return session
 
     async def _follow_until_over(self, stream: Stream, session: Session) -> None:
@@ -157,11 +160,12 @@ class Attachment:
 
     async def _follow(self, stream: Stream, session: Session) -> None:
         await self._receive_state(stream, session)
-        await self._send_state(stream)
-        session.is_synchronised.set()
-        self._reporter.add_unconfirmed()
+        state_sent = await self._send_state(stream)
         while True:
             message = await stream.read()
+            if message.ack.sequence >= state_sent and not session.is_synchronised.is_set():
+                session.is_synchronised.set()
+                self._reporter.add_unconfirmed()
             if await self._take(stream, session, message):
                 await stream.acknowledge()
 
@@ -185,12 +189,13 @@ class Attachment:
         await self._keeper.take_snapshot(session, desired_runs)
         await stream.acknowledge()
 
-    async def _send_state(self, stream: Stream) -> None:
+    async def _send_state(self, stream: Stream) -> int:
+        """Say everything; the number of the end marker, from whose ack on it counts."""
         for pool_id in self._keeper.pools:
             await stream.send(pb.AttachRequest(pool_status=self._keeper.pool_status(pool_id)))
         for report in self._keeper.reports():
             await stream.send(pb.AttachRequest(run=report))
-        await stream.send(pb.AttachRequest(snapshot_end=pb.SnapshotEnd()))
+        return await stream.send(pb.AttachRequest(snapshot_end=pb.SnapshotEnd()))
 
     async def _take(self, stream: Stream, session: Session, message: pb.AttachResponse) -> bool:
         """Take over one change; whether it is to be acknowledged."""

@@ -54,9 +54,14 @@ def ended(reason: EndReason, *, exit_code: int | None = None, message: str = "")
     return Observation(presence=Presence.ENDED, end=End(reason=reason, exit_code=exit_code, message=message))
 
 
+def end_reason_name(reason: EndReason) -> str:
+    """A name such as END_REASON_SUCCEEDED; the number of a reason that this launcher does not know."""
+    return EndReason.Name(reason) if reason in EndReason.values() else str(int(reason))
+
+
 def end_reason_named(name: str) -> EndReason:
-    """The end reason with a name such as END_REASON_SUCCEEDED."""
-    return cast("EndReason", EndReason.Value(name))
+    """The end reason with a name that `end_reason_name` gave."""
+    return cast("EndReason", int(name) if name.isdecimal() else EndReason.Value(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ class LauncherCalls:
         call: AttachCall = self._stub.Attach(metadata=self._metadata())
         return call
 
-    async def claim(self, session: int, run_id: str, *, timeout_s: float) -> pb.ClaimRunResponse:
+    async def claim(self, session: str, run_id: str, *, timeout_s: float) -> pb.ClaimRunResponse:
         """Take an offered run."""
         request = pb.ClaimRunRequest(launcher_id=self.launcher_id, session=session, run_id=run_id)
         response: pb.ClaimRunResponse = await self._stub.ClaimRun(
@@ -53,7 +53,7 @@ class LauncherCalls:
         )
         return response
 
-    async def renew(self, session: int, *, timeout_s: float) -> pb.RenewRunsResponse:
+    async def renew(self, session: str, *, timeout_s: float) -> pb.RenewRunsResponse:
         """Renew the lease."""
         request = pb.RenewRunsRequest(launcher_id=self.launcher_id, session=session)
         response: pb.RenewRunsResponse = await self._stub.RenewRuns(
@@ -62,7 +62,7 @@ class LauncherCalls:
         return response
 
     async def report(
-        self, session: int, reports: Sequence[pb.RunReport], *, timeout_s: float
+        self, session: str, reports: Sequence[pb.RunReport], *, timeout_s: float
     ) -> pb.ReportRunsResponse:
         """Report runs."""
         request = pb.ReportRunsRequest(launcher_id=self.launcher_id, session=session, reports=reports)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from placewright.launcher.backend import StartRefused
-from placewright.v1.job_pb2 import Placement, PoolAssignment
+from placewright.v1.job_pb2 import Placement, TaskGroupPlacement
 from placewright.v1.pool_pb2 import PoolSpec
 
 
@@ -13,42 +13,57 @@ class TaskDevices:
     """The devices of one task.
 
     Attributes:
-        node: the node's or slice's number; None where the provider chooses.
+        node: the node's or slice's name; None where the provider chooses.
     """
 
-    node: int | None
+    node: str | None
     devices: tuple[int, ...]
+
+
+def only_group(placement: Placement) -> TaskGroupPlacement:
+    """The one task group of a placement on one pool.
+
+    Raises:
+        StartRefused: it is not one group on one pool.
+    """
+    groups = [len(assignment.task_groups) for assignment in placement.assignments]
+    if groups != [1]:
+        raise StartRefused(
+            f"the placement must be one task group on one pool, got {sum(groups)} groups"
+            f" on {len(groups)} pools"
+        )
+    return placement.assignments[0].task_groups[0]
 
 
 class DeviceLedger:
     """The devices of live runs by pool and node."""
 
     def __init__(self) -> None:
-        self._used: dict[tuple[str, int], dict[int, str]] = {}
+        self._used: dict[tuple[str, str], dict[int, str]] = {}
 
     def take(self, run_id: str, placement: Placement, *, pool: PoolSpec) -> tuple[TaskDevices, ...]:
         """Devices for each task of a run, in the order of the tasks.
 
         Raises:
-            StartRefused: a node has too few free ones; nothing was taken.
+            StartRefused: a node has too few free ones, or it is not one group on one pool; nothing was taken.
         """
-        assignment = placement.assignments[0]
+        group = only_group(placement)
         if not pool.node_groups:
-            return tuple(_whole_hosts(placement, assignment))
-        shares = sum(share.tasks for share in assignment.nodes)
-        if shares != placement.tasks:
-            raise StartRefused(f"the nodes must hold {placement.tasks} tasks, got {shares}")
-        sizes = dict(enumerate(_node_sizes(pool)))
+            return tuple(_whole_hosts(group))
+        shares = sum(share.tasks for share in group.nodes)
+        if shares != group.tasks:
+            raise StartRefused(f"the nodes must hold {group.tasks} tasks, got {shares}")
+        sizes = {str(index): size for index, size in enumerate(_node_sizes(pool))}
         try:
             return tuple(
                 self._take_on_node(
                     run_id,
-                    assignment.pool_id,
+                    placement.assignments[0].pool_id,
                     node=share.node,
                     sizes=sizes,
-                    devices=placement.devices_per_task,
+                    devices=group.devices_per_task,
                 )
-                for share in assignment.nodes
+                for share in group.nodes
                 for _ in range(share.tasks)
             )
         except StartRefused:
@@ -69,7 +84,7 @@ class DeviceLedger:
                 del used[device]
 
     def _take_on_node(
-        self, run_id: str, pool_id: str, *, node: int, sizes: Mapping[int, int], devices: int
+        self, run_id: str, pool_id: str, *, node: str, sizes: Mapping[str, int], devices: int
     ) -> TaskDevices:
         used = self._used.setdefault((pool_id, node), {})
         free = [device for device in range(sizes.get(node, 0)) if device not in used]
@@ -98,9 +113,9 @@ def _node_sizes(pool: PoolSpec) -> Iterator[int]:
         yield from [group.devices_per_node] * group.nodes
 
 
-def _whole_hosts(placement: Placement, assignment: PoolAssignment) -> Iterator[TaskDevices]:
+def _whole_hosts(group: TaskGroupPlacement) -> Iterator[TaskDevices]:
     """Tasks of slices and of rented pools have their hosts to themselves."""
-    devices = tuple(range(placement.devices_per_task))
-    slices = [share.node for share in assignment.nodes for _ in range(share.tasks)]
-    for index in range(placement.tasks):
+    devices = tuple(range(group.devices_per_task))
+    slices = [share.node for share in group.nodes for _ in range(share.tasks)]
+    for index in range(group.tasks):
         yield TaskDevices(node=slices[index] if index < len(slices) else None, devices=devices)

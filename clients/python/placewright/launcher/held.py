@@ -10,6 +10,7 @@ from placewright.v1.job_pb2 import EndReason, Placement, RunState
 from placewright.v1.launcher_service_pb2 import DesiredRun, DesiredState, RunReport
 
 MESSAGE_LENGTH_MAX = 1_000
+KNOWN_DESIRES = (DesiredState.DESIRED_STATE_RUN, DesiredState.DESIRED_STATE_STOP)
 
 
 class Phase(enum.Enum):
@@ -26,9 +27,10 @@ class HeldRun:
     """What the launcher knows of a run.
 
     Attributes:
-        run_token: 0 while NOTED.
+        run_token: 0 while NOTED, and while it is not known of a run whose notes lack it.
         placement: of the offer; None after a restart.
-        desired: what the service said last, in whatever session.
+        desired: what the service said last that this launcher understands, in whatever session.
+        generation: of what the service said last in this session.
         is_claiming: a claim is under way in this session.
         is_launching: the way from the claim to the backend's start is under way in this process.
         is_running: every task was seen to run.
@@ -43,12 +45,21 @@ class HeldRun:
     run_token: int = 0
     placement: Placement | None = None
     desired: DesiredRun | None = None
+    generation: int = 0
     is_claiming: bool = False
     is_launching: bool = False
     is_running: bool = False
     end: End | None = None
     is_released: bool = False
     told: RunState = RunState.RUN_STATE_UNSPECIFIED
+
+    def take(self, desired: DesiredRun) -> None:
+        """Take in what the service says; a desire that this launcher does not know changes only the facts."""
+        self.generation = desired.generation
+        if desired.desired in KNOWN_DESIRES:
+            self.desired = desired
+        elif self.desired is not None:
+            self.desired.claimed, self.desired.run_token = desired.claimed, desired.run_token
 
     @property
     def is_to_stop(self) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TypeVar
 
-from placewright.launcher.backend import Backend, End, Observation, Presence
+from placewright.launcher.backend import Backend, End, Observation, Presence, end_reason_name
 from placewright.launcher.held import HeldRun, Phase
 from placewright.launcher.log import log
 from placewright.launcher.notes import Notes, SavedRun
@@ -67,7 +67,7 @@ class Keeper:
             are_all_known &= desired.run_id in self.runs or not desired.claimed
             held = self.runs.get(desired.run_id)
             if held is not None:
-                held.desired = None  # generations count within a session
+                held.generation = 0  # generations count within a session
             await self.take(session, desired)
         for held in list(self.runs.values()):
             if held.run_id not in seen and held.phase is Phase.NOTED:
@@ -81,17 +81,21 @@ class Keeper:
         if held is None:
             await self._take_unknown(session, desired)
             return
-        if held.desired is not None and desired.generation < held.desired.generation:
+        if desired.generation < held.generation:
             return
-        held.desired = desired
+        held.take(desired)
         if held.phase is Phase.NOTED and not held.is_claiming:
             await self._take_noted(session, held, desired=desired)
-        elif held.phase is Phase.STARTED and not held.is_launching and held.is_to_stop:
+            return
+        if held.run_token == 0 and desired.claimed and held.phase is not Phase.NOTED:
+            held.run_token = desired.run_token
+            self.on_change(held.run_id)
+        if held.phase is Phase.STARTED and not held.is_launching and held.is_to_stop:
             await self._stop(held)
 
     async def release(self, run_id: str) -> None:
         """Take in that the service needs nothing more of a run: make sure that nothing of it is left."""
-        held = self.runs.get(run_id)
+        held = self.runs.get(run_id) or await self._found_unnoted(run_id)
         if held is None:
             return
         held.is_released = True
@@ -99,6 +103,18 @@ class Keeper:
             await self._stop(held)
         elif held.phase is Phase.ENDED or (held.phase is Phase.NOTED and not held.is_claiming):
             await self._forget(held)
+
+    async def _found_unnoted(self, run_id: str) -> HeldRun | None:
+        """A run that the notes lack and the backend finds alive; None when there surely is none."""
+        if self._notes.is_complete:
+            return None
+        observation = await self._backend.observe(run_id)
+        if observation.presence in (Presence.ABSENT, Presence.ENDED):
+            await self._backend.forget(run_id)
+            return None
+        held = HeldRun(run_id=run_id, pool_id="", phase=Phase.STARTED)
+        self.runs[run_id] = held
+        return held
 
     async def _take_unknown(self, session: Session, desired: DesiredRun) -> None:
         if not desired.claimed:
@@ -112,7 +128,7 @@ class Keeper:
         if observation.presence not in (Presence.ABSENT, Presence.ENDED):
             log.warning("unknown_run_left_alone run_id=%s reason=found_alive", desired.run_id)
             return
-        held = HeldRun(run_id=desired.run_id, pool_id=_pool_id(desired), desired=desired)
+        held = _wanted(desired)
         self.runs[held.run_id] = held
         held.run_token = desired.run_token
         absent = End(reason=INFRASTRUCTURE, message="claimed, but this launcher holds nothing of it")
@@ -127,7 +143,7 @@ class Keeper:
         if pool.self_fencing and not self._backend.is_self_fencing:
             log.error("offer_not_taken run_id=%s reason=backend_is_not_self_fencing", desired.run_id)
             return
-        held = HeldRun(run_id=desired.run_id, pool_id=_pool_id(desired), desired=desired)
+        held = _wanted(desired)
         self.runs[held.run_id] = held
         self._claim(session, held, pool=pool)
 
@@ -138,7 +154,7 @@ class Keeper:
             await self.end(held, End(reason=held.stop_reason or INFRASTRUCTURE, message=message))
         elif desired.desired == DesiredState.DESIRED_STATE_RUN:
             await self._take_offer(session, desired)
-        else:
+        elif desired.desired == DesiredState.DESIRED_STATE_STOP:
             await self._forget(held)
 
     # --- start ---
@@ -221,7 +237,7 @@ class Keeper:
 
     async def _stop(self, held: HeldRun) -> None:
         reason = held.stop_reason or INFRASTRUCTURE
-        log.info("run_stop_ordered run_id=%s reason=%s", held.run_id, EndReason.Name(reason))
+        log.info("run_stop_ordered run_id=%s reason=%s", held.run_id, end_reason_name(reason))
         await self._backend.stop(held.run_id, reason=reason, grace_s=held.grace_s)
 
     async def end(self, held: HeldRun, end: End) -> None:
@@ -233,7 +249,7 @@ class Keeper:
         log.info(
             "run_ended run_id=%s reason=%s exit_code=%s",
             held.run_id,
-            EndReason.Name(end.reason),
+            end_reason_name(end.reason),
             end.exit_code,
         )
         await self._persist(self._notes.note_end, held.run_id, run_token=held.run_token, end=end)
@@ -284,7 +300,7 @@ class Keeper:
         )
         return LauncherPoolStatus(
             pool_id=pool_id,
-            unavailable_nodes=range(nodes),
+            unavailable_nodes=map(str, range(nodes)),
             message="the pool is self_fencing, and its launcher's backend is not",
         )
 
@@ -322,14 +338,23 @@ class Keeper:
 
 
 def _held(saved: SavedRun) -> HeldRun:
-    held = HeldRun(run_id=saved.run_id, pool_id=saved.pool_id, run_token=saved.run_token or 0, end=saved.end)
+    held = HeldRun(run_id=saved.run_id, pool_id=saved.pool_id, run_token=saved.run_token, end=saved.end)
     if saved.end is not None:
         held.phase = Phase.ENDED
     elif saved.is_started:
         held.phase = Phase.STARTED
-    elif saved.run_token is not None:
+    elif saved.is_claimed:
         held.phase = Phase.CLAIMED
     return held
+
+
+def _wanted(desired: DesiredRun) -> HeldRun:
+    return HeldRun(
+        run_id=desired.run_id,
+        pool_id=_pool_id(desired),
+        desired=desired,
+        generation=desired.generation,
+    )
 
 
 def _pool_id(desired: DesiredRun) -> str:

@@ -1,6 +1,6 @@
 """The bundled local launcher: each task of a run is a real process of this machine.
 
-A pool's nodes and devices are numbers here: the tasks learn theirs from PLACEWRIGHT_NODE and
+A pool's nodes are names and its devices numbers here: the tasks learn theirs from PLACEWRIGHT_NODE and
 PLACEWRIGHT_DEVICES, and no two live runs have a device of a node in common. Each run has a supervisor
 (`supervisor.py`) that outlives the launcher, so that a launcher can be replaced without disturbing the
 runs, and that stops a self-fencing run in time when the launcher lease runs out.
@@ -30,10 +30,11 @@ from placewright.launcher.backend import (
     Observation,
     StartRefused,
     StartRequest,
+    end_reason_name,
     end_reason_named,
     ended,
 )
-from placewright.launcher.devices import DeviceLedger, TaskDevices
+from placewright.launcher.devices import DeviceLedger, TaskDevices, only_group
 from placewright.launcher.files import write_atomically
 from placewright.launcher.hints import Hints
 from placewright.launcher.log import log
@@ -83,7 +84,7 @@ class LocalBackend:
 
     async def start(self, run: StartRequest) -> None:
         """Start the run's supervisor, which starts the tasks."""
-        tasks = run.placement.tasks
+        tasks = only_group(run.placement).tasks
         if tasks > self._options.tasks_per_run_max:
             raise StartRefused(
                 f"the local launcher starts at most {self._options.tasks_per_run_max} tasks of a run"
@@ -98,7 +99,7 @@ class LocalBackend:
         kill_at_ns = supervisor.now_ns() + int(grace_s * NS_PER_S)
         directory = self._runs_dir / run_id
         if directory.is_dir():
-            write_atomically(directory / "stop", f"{EndReason.Name(reason)} {kill_at_ns}\n".encode())
+            write_atomically(directory / "stop", f"{end_reason_name(reason)} {kill_at_ns}\n".encode())
             process = self._supervisor(directory)
             if process is not None:
                 process.signal(signal.SIGUSR1)
@@ -185,7 +186,7 @@ class LocalBackend:
                     "log": str(self._logs_dir / run.run_id / f"task-{index}.log"),
                     "env": {
                         "PLACEWRIGHT_TASK_INDEX": str(index),
-                        "PLACEWRIGHT_NODE": "" if task.node is None else str(task.node),
+                        "PLACEWRIGHT_NODE": task.node or "",
                         "PLACEWRIGHT_DEVICES": ",".join(map(str, task.devices)),
                     },
                 }
@@ -203,9 +204,9 @@ class LocalBackend:
             "JOB_ID": run.job_id,
             "JOB_NAME": run.job_name,
             "REPLICA_INDEX": str(run.replica_index),
-            "TASK_COUNT": str(run.placement.tasks),
+            "TASK_COUNT": str(only_group(run.placement).tasks),
             "POOL_ID": run.pool_id,
-            "ACCELERATOR": run.placement.accelerator,
+            "ACCELERATOR": run.placement.assignments[0].accelerator,
         }
         return {
             **_own_environment(),
@@ -218,7 +219,7 @@ class LocalBackend:
             file = directory / "devices"
             if file.exists() and not (directory / "exit").exists():
                 saved = json.loads(file.read_text())
-                tasks = [TaskDevices(node=node, devices=tuple(devices)) for node, devices in saved["tasks"]]
+                tasks = [_task_devices(node, devices) for node, devices in saved["tasks"]]
                 self._ledger.restore(directory.name, saved["pool_id"], tasks=tasks)
 
     # --- observe ---
@@ -278,6 +279,11 @@ def _is_just_spawned(directory: Path) -> bool:
     file = directory / "devices"
     spawned_at_ns = json.loads(file.read_text())["spawned_at_ns"] if file.exists() else 0
     return 0 <= supervisor.now_ns() - int(spawned_at_ns) < SUPERVISOR_START_NS_MAX
+
+
+def _task_devices(node: str | int | None, devices: list[int]) -> TaskDevices:
+    """What was saved of a task; earlier launchers saved the node's number, which is its name now."""
+    return TaskDevices(node=None if node is None else str(node), devices=tuple(devices))
 
 
 def _own_environment() -> dict[str, str]:

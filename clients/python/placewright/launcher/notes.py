@@ -19,14 +19,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from placewright.launcher.backend import End, end_reason_named
+from placewright.launcher.backend import End, end_reason_name, end_reason_named
 from placewright.launcher.files import (
     create_durably,
     make_directory_durably,
     sync_directory,
     write_durably,
 )
-from placewright.v1.job_pb2 import EndReason
 
 RUN_ID_PATTERN = re.compile(r"[a-z0-9-]{1,63}")
 REMOVED_PREFIX = ".removed-"
@@ -41,12 +40,14 @@ class SavedRun:
     """The notes of one run.
 
     Attributes:
-        run_token: None while it is not known to be claimed.
+        run_token: 0 when it is not in the notes.
+        is_claimed: the service said so.
     """
 
     run_id: str
     pool_id: str
-    run_token: int | None
+    run_token: int
+    is_claimed: bool
     is_started: bool
     end: End | None
 
@@ -103,7 +104,7 @@ class Notes:
         make_directory_durably(directory)
         content = {
             "run_token": run_token,
-            "reason": EndReason.Name(end.reason),
+            "reason": end_reason_name(end.reason),
             "exit_code": end.exit_code,
             "message": end.message,
         }
@@ -164,22 +165,24 @@ def _saved_run(directory: Path) -> SavedRun:
     note = _decoded(directory / "note.json")
     claim = _decoded(directory / "claim.json")
     end = _decoded(directory / "end.json")
-    run_token = claim.get("run_token", end.get("run_token"))
+    run_token = claim.get("run_token") or end.get("run_token") or 0
+    is_started = (directory / "started").exists()
     return SavedRun(
         run_id=directory.name,
         pool_id=str(note.get("pool_id", "")),
-        run_token=None if run_token is None else int(str(run_token)),
-        is_started=(directory / "started").exists(),
+        run_token=int(str(run_token)),
+        is_claimed=bool(claim) or is_started,
+        is_started=is_started,
         end=_end(end) if end else None,
     )
 
 
 def _end(content: dict[str, object]) -> End:
-    exit_code = content["exit_code"]
+    exit_code = content.get("exit_code")
     return End(
         reason=end_reason_named(str(content["reason"])),
         exit_code=None if exit_code is None else int(str(exit_code)),
-        message=str(content["message"]),
+        message=str(content.get("message", "")),
     )
 
 

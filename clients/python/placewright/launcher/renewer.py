@@ -35,11 +35,9 @@ async def _renew(session: Session, lease: Lease, *, calls: LauncherCalls, timeou
     """Renew once; a call that is not answered at all ends the session's stream, for a new connection."""
     sent_at_ns = now_ns()
     try:
-        response = await calls.renew(
-            session.number, timeout_s=min(timeout_s, lease.duration_ns / NS_PER_S / 4)
-        )
+        response = await calls.renew(session.name, timeout_s=min(timeout_s, lease.duration_ns / NS_PER_S / 4))
     except grpc.aio.AioRpcError as error:
-        log.warning("renewal_failed session=%d code=%s", session.number, error.code().name)
+        log.warning("renewal_failed session=%s code=%s", session.name, error.code().name)
         if error.code() in REFUSED:
             session.lose()
         elif error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:

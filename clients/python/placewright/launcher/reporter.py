@@ -4,12 +4,15 @@ import asyncio
 
 import grpc
 import grpc.aio
+from google.rpc.status_pb2 import Status
 
 from placewright.launcher.calls import LauncherCalls
 from placewright.launcher.keeper import Keeper
 from placewright.launcher.log import log
 from placewright.launcher.session import Session, SessionSlot
 from placewright.launcher.tuning import Backoff, Tuning
+from placewright.status import error_of_status
+from placewright.v1.error_pb2 import ErrorReason
 from placewright.v1.job_pb2 import RunState
 from placewright.v1.launcher_service_pb2 import RunReport
 
@@ -17,6 +20,7 @@ REPORTS_PER_CALL_MAX = 1_000
 OK = grpc.StatusCode.OK.value[0]
 NOT_FOUND = grpc.StatusCode.NOT_FOUND.value[0]
 ABORTED = grpc.StatusCode.ABORTED.value[0]
+STALE_RUN_TOKEN = ErrorReason.Name(ErrorReason.ERROR_REASON_STALE_RUN_TOKEN).removeprefix("ERROR_REASON_")
 
 
 class Reporter:
@@ -66,9 +70,7 @@ class Reporter:
     async def _report(self, session: Session, reports: list[RunReport]) -> bool:
         """Send one batch; whether every report was dealt with. The others are to be sent again."""
         try:
-            response = await self._calls.report(
-                session.number, reports, timeout_s=self._tuning.call_timeout_s
-            )
+            response = await self._calls.report(session.name, reports, timeout_s=self._tuning.call_timeout_s)
         except grpc.aio.AioRpcError as error:
             log.warning("reports_failed reports=%d code=%s", len(reports), error.code().name)
             if error.code() is grpc.StatusCode.ABORTED:
@@ -77,12 +79,13 @@ class Reporter:
                 self.add(report.run_id)
             return False
         dealt_with = [
-            await self._take_result(session, report, code=result.code)
+            await self._take_result(session, report, result=result)
             for report, result in zip(reports, response.results, strict=True)
         ]
         return all(dealt_with)
 
-    async def _take_result(self, session: Session, report: RunReport, *, code: int) -> bool:
+    async def _take_result(self, session: Session, report: RunReport, *, result: Status) -> bool:
+        code = result.code
         if code == OK:
             self._keeper.confirm(report)
             return True
@@ -90,6 +93,8 @@ class Reporter:
         if code == NOT_FOUND:
             await self._keeper.release(report.run_id)
             return True
+        if error_of_status(result).facts.reason == STALE_RUN_TOKEN:
+            return True  # the service will say the token of what it wants
         if code == ABORTED:
             session.lose()
         elif report.state != RunState.RUN_STATE_ENDED:

@@ -1,4 +1,4 @@
-"""A launcher session: its number, its life, and which one is the newest."""
+"""A launcher session: its name, its life, and which one is the newest."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,13 +11,14 @@ class Session:
     """One session that the service opened.
 
     Attributes:
-        is_synchronised: both sides have sent their full state.
+        name: how the service calls it; opaque.
+        is_synchronised: both sides have taken over the other's full state.
         is_over: its stream has ended; the next one is being opened.
         is_superseded: the service said that the session no longer counts.
     """
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.is_synchronised = asyncio.Event()
         self.is_over = asyncio.Event()
         self.is_superseded = asyncio.Event()
@@ -25,7 +26,7 @@ class Session:
 
     def lose(self) -> None:
         """Take in that the service refused it: open a new one."""
-        log.warning("session_refused session=%d", self.number)
+        log.warning("session_refused session=%s", self.name)
         self.is_superseded.set()
         self.is_over.set()
 
@@ -68,7 +69,7 @@ class SessionSlot:
         return self._session
 
     async def synchronised(self) -> Session:
-        """The newest session, once both sides have sent their full state."""
+        """The newest session, once both sides have taken over the other's full state."""
         while True:
             session = self._session
             if session is None or session.is_over.is_set():

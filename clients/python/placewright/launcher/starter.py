@@ -70,7 +70,7 @@ class Starter:
             await asyncio.sleep(backoff.next_s())
 
     async def _call_until_answered(self, session: Session, held: HeldRun) -> ClaimRunResponse | None:
-        """The same session may repeat the call and gets the same answer.
+        """The same session may repeat the call and gets the same answer while the run is STARTING.
 
         A refusal is taken for final when the run is to stop, or after some tries: the offer may stand again.
         """
@@ -79,7 +79,7 @@ class Starter:
         run_id = held.run_id
         while True:
             try:
-                return await self._calls.claim(session.number, run_id, timeout_s=self._tuning.call_timeout_s)
+                return await self._calls.claim(session.name, run_id, timeout_s=self._tuning.call_timeout_s)
             except grpc.aio.AioRpcError as error:
                 log.info(
                     "claim_failed run_id=%s code=%s details=%r", run_id, error.code().name, error.details()

@@ -77,7 +77,7 @@ class FleetServiceServicer:
     """
 
     def ApplyPool(self, request, context):
-        """ApplyPool creates a pool or changes its spec.
+        """ApplyPool creates a pool or changes its spec. A pool that is being deleted stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,7 +98,7 @@ class FleetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CordonPool(self, request, context):
-        """CordonPool stops new placements on a pool; what runs there goes on.
+        """CordonPool stops new placements on a pool; what runs there goes on. A cordoned pool keeps its reason.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -218,10 +218,16 @@ class Training(_message.Message):
     def __init__(self, estimated_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Inference(_message.Message):
-    __slots__ = ("replicas",)
-    REPLICAS_FIELD_NUMBER: _ClassVar[int]
-    replicas: int
-    def __init__(self, replicas: _Optional[int] = ...) -> None: ...
+    __slots__ = ("max_replicas",)
+    MAX_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    max_replicas: int
+    def __init__(self, max_replicas: _Optional[int] = ...) -> None: ...
+
+class Retry(_message.Message):
+    __slots__ = ("user_errors",)
+    USER_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    user_errors: int
+    def __init__(self, user_errors: _Optional[int] = ...) -> None: ...
 
 class LaunchPayload(_message.Message):
     __slots__ = ("command", "env")
@@ -239,7 +245,7 @@ class LaunchPayload(_message.Message):
     def __init__(self, command: _Optional[_Iterable[str]] = ..., env: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("name", "queue", "priority_class", "launched_by", "alternatives", "constraints", "training", "inference", "max_duration", "grace_period", "user_error_retries")
+    __slots__ = ("name", "queue", "priority_class", "launched_by", "alternatives", "constraints", "training", "inference", "max_duration", "grace_period", "retry")
     NAME_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -250,7 +256,7 @@ class JobSpec(_message.Message):
     INFERENCE_FIELD_NUMBER: _ClassVar[int]
     MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
     GRACE_PERIOD_FIELD_NUMBER: _ClassVar[int]
-    USER_ERROR_RETRIES_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
     name: str
     queue: str
     priority_class: str
@@ -261,8 +267,8 @@ class JobSpec(_message.Message):
     inference: Inference
     max_duration: _duration_pb2.Duration
     grace_period: _duration_pb2.Duration
-    user_error_retries: int
-    def __init__(self, name: _Optional[str] = ..., queue: _Optional[str] = ..., priority_class: _Optional[str] = ..., launched_by: _Optional[_Union[LaunchedBy, str]] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., constraints: _Optional[_Union[Constraints, _Mapping]] = ..., training: _Optional[_Union[Training, _Mapping]] = ..., inference: _Optional[_Union[Inference, _Mapping]] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., grace_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., user_error_retries: _Optional[int] = ...) -> None: ...
+    retry: Retry
+    def __init__(self, name: _Optional[str] = ..., queue: _Optional[str] = ..., priority_class: _Optional[str] = ..., launched_by: _Optional[_Union[LaunchedBy, str]] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., constraints: _Optional[_Union[Constraints, _Mapping]] = ..., training: _Optional[_Union[Training, _Mapping]] = ..., inference: _Optional[_Union[Inference, _Mapping]] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., grace_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ...) -> None: ...
 
 class ReplicaCounts(_message.Message):
     __slots__ = ("waiting", "placed", "running", "done")
@@ -308,48 +314,66 @@ class NodeShare(_message.Message):
     __slots__ = ("node", "tasks")
     NODE_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
-    node: int
+    node: str
     tasks: int
-    def __init__(self, node: _Optional[int] = ..., tasks: _Optional[int] = ...) -> None: ...
+    def __init__(self, node: _Optional[str] = ..., tasks: _Optional[int] = ...) -> None: ...
 
-class PoolAssignment(_message.Message):
-    __slots__ = ("pool_id", "accelerators", "nodes")
-    POOL_ID_FIELD_NUMBER: _ClassVar[int]
-    ACCELERATORS_FIELD_NUMBER: _ClassVar[int]
-    NODES_FIELD_NUMBER: _ClassVar[int]
-    pool_id: str
-    accelerators: int
-    nodes: _containers.RepeatedCompositeFieldContainer[NodeShare]
-    def __init__(self, pool_id: _Optional[str] = ..., accelerators: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[NodeShare, _Mapping]]] = ...) -> None: ...
-
-class Placement(_message.Message):
-    __slots__ = ("assignments", "alternative_index", "accelerator", "slice_topology", "tasks", "devices_per_task", "market", "charged_usd_micros_per_hour", "term_usd_micros_per_hour", "runner_up_pool_id", "runner_up_term_usd_micros_per_hour")
-    ASSIGNMENTS_FIELD_NUMBER: _ClassVar[int]
-    ALTERNATIVE_INDEX_FIELD_NUMBER: _ClassVar[int]
-    ACCELERATOR_FIELD_NUMBER: _ClassVar[int]
-    SLICE_TOPOLOGY_FIELD_NUMBER: _ClassVar[int]
+class TaskGroupPlacement(_message.Message):
+    __slots__ = ("role", "tasks", "devices_per_task", "nodes")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     DEVICES_PER_TASK_FIELD_NUMBER: _ClassVar[int]
-    MARKET_FIELD_NUMBER: _ClassVar[int]
-    CHARGED_USD_MICROS_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
-    TERM_USD_MICROS_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
-    RUNNER_UP_POOL_ID_FIELD_NUMBER: _ClassVar[int]
-    RUNNER_UP_TERM_USD_MICROS_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
-    assignments: _containers.RepeatedCompositeFieldContainer[PoolAssignment]
-    alternative_index: int
-    accelerator: str
-    slice_topology: str
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    role: str
     tasks: int
     devices_per_task: int
+    nodes: _containers.RepeatedCompositeFieldContainer[NodeShare]
+    def __init__(self, role: _Optional[str] = ..., tasks: _Optional[int] = ..., devices_per_task: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[NodeShare, _Mapping]]] = ...) -> None: ...
+
+class PoolAssignment(_message.Message):
+    __slots__ = ("pool_id", "accelerator", "accelerators", "slice_topology", "market", "charged_usd_micros_per_hour", "task_groups")
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCELERATOR_FIELD_NUMBER: _ClassVar[int]
+    ACCELERATORS_FIELD_NUMBER: _ClassVar[int]
+    SLICE_TOPOLOGY_FIELD_NUMBER: _ClassVar[int]
+    MARKET_FIELD_NUMBER: _ClassVar[int]
+    CHARGED_USD_MICROS_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
+    TASK_GROUPS_FIELD_NUMBER: _ClassVar[int]
+    pool_id: str
+    accelerator: str
+    accelerators: int
+    slice_topology: str
     market: Market
     charged_usd_micros_per_hour: int
+    task_groups: _containers.RepeatedCompositeFieldContainer[TaskGroupPlacement]
+    def __init__(self, pool_id: _Optional[str] = ..., accelerator: _Optional[str] = ..., accelerators: _Optional[int] = ..., slice_topology: _Optional[str] = ..., market: _Optional[_Union[Market, str]] = ..., charged_usd_micros_per_hour: _Optional[int] = ..., task_groups: _Optional[_Iterable[_Union[TaskGroupPlacement, _Mapping]]] = ...) -> None: ...
+
+class Placement(_message.Message):
+    __slots__ = ("assignments", "alternative_index")
+    ASSIGNMENTS_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    assignments: _containers.RepeatedCompositeFieldContainer[PoolAssignment]
+    alternative_index: int
+    def __init__(self, assignments: _Optional[_Iterable[_Union[PoolAssignment, _Mapping]]] = ..., alternative_index: _Optional[int] = ...) -> None: ...
+
+class RunnerUp(_message.Message):
+    __slots__ = ("pool_id", "term_usd_micros_per_hour")
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    TERM_USD_MICROS_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
+    pool_id: str
     term_usd_micros_per_hour: int
-    runner_up_pool_id: str
-    runner_up_term_usd_micros_per_hour: int
-    def __init__(self, assignments: _Optional[_Iterable[_Union[PoolAssignment, _Mapping]]] = ..., alternative_index: _Optional[int] = ..., accelerator: _Optional[str] = ..., slice_topology: _Optional[str] = ..., tasks: _Optional[int] = ..., devices_per_task: _Optional[int] = ..., market: _Optional[_Union[Market, str]] = ..., charged_usd_micros_per_hour: _Optional[int] = ..., term_usd_micros_per_hour: _Optional[int] = ..., runner_up_pool_id: _Optional[str] = ..., runner_up_term_usd_micros_per_hour: _Optional[int] = ...) -> None: ...
+    def __init__(self, pool_id: _Optional[str] = ..., term_usd_micros_per_hour: _Optional[int] = ...) -> None: ...
+
+class PlacementValue(_message.Message):
+    __slots__ = ("term_usd_micros_per_hour", "runner_up")
+    TERM_USD_MICROS_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
+    RUNNER_UP_FIELD_NUMBER: _ClassVar[int]
+    term_usd_micros_per_hour: int
+    runner_up: RunnerUp
+    def __init__(self, term_usd_micros_per_hour: _Optional[int] = ..., runner_up: _Optional[_Union[RunnerUp, _Mapping]] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("run_id", "run_number", "state", "end_reason", "stop_reason", "placement", "placed_at", "running_at", "ended_at", "exit_code", "message")
+    __slots__ = ("run_id", "run_number", "state", "end_reason", "stop_reason", "placement", "placed_at", "running_at", "ended_at", "exit_code", "message", "value")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_NUMBER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -361,6 +385,7 @@ class Run(_message.Message):
     ENDED_AT_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     run_number: int
     state: RunState
@@ -372,28 +397,29 @@ class Run(_message.Message):
     ended_at: _timestamp_pb2.Timestamp
     exit_code: int
     message: str
-    def __init__(self, run_id: _Optional[str] = ..., run_number: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., stop_reason: _Optional[_Union[EndReason, str]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., placed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., exit_code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    value: PlacementValue
+    def __init__(self, run_id: _Optional[str] = ..., run_number: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., stop_reason: _Optional[_Union[EndReason, str]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., placed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., exit_code: _Optional[int] = ..., message: _Optional[str] = ..., value: _Optional[_Union[PlacementValue, _Mapping]] = ...) -> None: ...
 
 class Replica(_message.Message):
-    __slots__ = ("replica_id", "index", "state", "deferral", "run", "runs")
+    __slots__ = ("replica_id", "index", "state", "deferral", "newest_run", "run_count")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     DEFERRAL_FIELD_NUMBER: _ClassVar[int]
-    RUN_FIELD_NUMBER: _ClassVar[int]
-    RUNS_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_RUN_FIELD_NUMBER: _ClassVar[int]
+    RUN_COUNT_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     index: int
     state: ReplicaState
     deferral: Deferral
-    run: Run
-    runs: int
-    def __init__(self, replica_id: _Optional[str] = ..., index: _Optional[int] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., run: _Optional[_Union[Run, _Mapping]] = ..., runs: _Optional[int] = ...) -> None: ...
+    newest_run: Run
+    run_count: int
+    def __init__(self, replica_id: _Optional[str] = ..., index: _Optional[int] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., newest_run: _Optional[_Union[Run, _Mapping]] = ..., run_count: _Optional[int] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("job_id", "spec", "phase", "counts", "desired_replicas", "spec_generation", "submitter", "submitted_at", "cancel_requested_at", "finished_at", "etag", "revision", "replicas")
+    __slots__ = ("job_id", "effective_spec", "phase", "counts", "desired_replicas", "spec_generation", "submitter", "submitted_at", "cancel_requested_at", "cancel_reason", "finished_at", "etag", "revision", "replicas", "replicas_left_out")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
-    SPEC_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_SPEC_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     DESIRED_REPLICAS_FIELD_NUMBER: _ClassVar[int]
@@ -401,12 +427,14 @@ class Job(_message.Message):
     SUBMITTER_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
     CANCEL_REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_REASON_FIELD_NUMBER: _ClassVar[int]
     FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     job_id: str
-    spec: JobSpec
+    effective_spec: JobSpec
     phase: JobPhase
     counts: ReplicaCounts
     desired_replicas: int
@@ -414,8 +442,10 @@ class Job(_message.Message):
     submitter: str
     submitted_at: _timestamp_pb2.Timestamp
     cancel_requested_at: _timestamp_pb2.Timestamp
+    cancel_reason: str
     finished_at: _timestamp_pb2.Timestamp
     etag: str
     revision: int
     replicas: _containers.RepeatedCompositeFieldContainer[Replica]
-    def __init__(self, job_id: _Optional[str] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., phase: _Optional[_Union[JobPhase, str]] = ..., counts: _Optional[_Union[ReplicaCounts, _Mapping]] = ..., desired_replicas: _Optional[int] = ..., spec_generation: _Optional[int] = ..., submitter: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ...) -> None: ...
+    replicas_left_out: bool
+    def __init__(self, job_id: _Optional[str] = ..., effective_spec: _Optional[_Union[JobSpec, _Mapping]] = ..., phase: _Optional[_Union[JobPhase, str]] = ..., counts: _Optional[_Union[ReplicaCounts, _Mapping]] = ..., desired_replicas: _Optional[int] = ..., spec_generation: _Optional[int] = ..., submitter: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_reason: _Optional[str] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., replicas_left_out: _Optional[bool] = ...) -> None: ...

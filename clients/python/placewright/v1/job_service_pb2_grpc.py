@@ -107,7 +107,8 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchJobs(self, request, context):
-        """WatchJobs streams jobs as they change, at least once and in the order of revisions.
+        """WatchJobs streams jobs as they change. A job's states may be skipped, its newest never is; events
+        come at least once, and cursors never go back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,9 +36,9 @@ class LauncherPoolStatus(_message.Message):
     UNAVAILABLE_NODES_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     pool_id: str
-    unavailable_nodes: _containers.RepeatedScalarFieldContainer[int]
+    unavailable_nodes: _containers.RepeatedScalarFieldContainer[str]
     message: str
-    def __init__(self, pool_id: _Optional[str] = ..., unavailable_nodes: _Optional[_Iterable[int]] = ..., message: _Optional[str] = ...) -> None: ...
+    def __init__(self, pool_id: _Optional[str] = ..., unavailable_nodes: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class RunReport(_message.Message):
     __slots__ = ("run_id", "run_token", "state", "end_reason", "exit_code", "message")
@@ -87,10 +87,10 @@ class SessionOpened(_message.Message):
     SESSION_FIELD_NUMBER: _ClassVar[int]
     LEASE_DURATION_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
-    session: int
+    session: str
     lease_duration: _duration_pb2.Duration
     history: str
-    def __init__(self, session: _Optional[int] = ..., lease_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., history: _Optional[str] = ...) -> None: ...
+    def __init__(self, session: _Optional[str] = ..., lease_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., history: _Optional[str] = ...) -> None: ...
 
 class ServedPool(_message.Message):
     __slots__ = ("pool_id", "spec")
@@ -164,9 +164,9 @@ class ClaimRunRequest(_message.Message):
     SESSION_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     launcher_id: str
-    session: int
+    session: str
     run_id: str
-    def __init__(self, launcher_id: _Optional[str] = ..., session: _Optional[int] = ..., run_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, launcher_id: _Optional[str] = ..., session: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class ClaimRunResponse(_message.Message):
     __slots__ = ("run_token", "payload", "job_id", "job_name", "replica_index", "run_number")
@@ -189,8 +189,8 @@ class RenewRunsRequest(_message.Message):
     LAUNCHER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     launcher_id: str
-    session: int
-    def __init__(self, launcher_id: _Optional[str] = ..., session: _Optional[int] = ...) -> None: ...
+    session: str
+    def __init__(self, launcher_id: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
 
 class RenewRunsResponse(_message.Message):
     __slots__ = ("lease_duration", "renewal_number")
@@ -206,9 +206,9 @@ class ReportRunsRequest(_message.Message):
     SESSION_FIELD_NUMBER: _ClassVar[int]
     REPORTS_FIELD_NUMBER: _ClassVar[int]
     launcher_id: str
-    session: int
+    session: str
     reports: _containers.RepeatedCompositeFieldContainer[RunReport]
-    def __init__(self, launcher_id: _Optional[str] = ..., session: _Optional[int] = ..., reports: _Optional[_Iterable[_Union[RunReport, _Mapping]]] = ...) -> None: ...
+    def __init__(self, launcher_id: _Optional[str] = ..., session: _Optional[str] = ..., reports: _Optional[_Iterable[_Union[RunReport, _Mapping]]] = ...) -> None: ...
 
 class ReportRunsResponse(_message.Message):
     __slots__ = ("results", "revision")

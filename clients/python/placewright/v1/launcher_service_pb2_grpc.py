@@ -71,7 +71,7 @@ class LauncherServiceServicer:
 
     def ClaimRun(self, request, context):
         """ClaimRun takes an offered run: PLACED to STARTING. Only then may its tasks be started.
-        The same session may repeat the call and gets the same answer.
+        The same session may repeat the call and gets the same answer while the run is STARTING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

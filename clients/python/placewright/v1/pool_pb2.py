@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from placewright.v1 import job_pb2 as placewright_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19placewright/v1/pool.proto\x12\x0eplacewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18placewright/v1/job.proto\"4\n\tNodeGroup\x12\r\n\x05nodes\x18\x01 \x01(\x05\x12\x18\n\x10\x64\x65vices_per_node\x18\x02 \x01(\x05\".\n\nSliceGroup\x12\x0e\n\x06slices\x18\x01 \x01(\x05\x12\x10\n\x08topology\x18\x02 \x01(\t\"\x98\x03\n\x08PoolSpec\x12\x13\n\x0b\x61\x63\x63\x65lerator\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12&\n\x06market\x18\x05 \x01(\x0e\x32\x16.placewright.v1.Market\x12.\n\x0bnode_groups\x18\x06 \x03(\x0b\x32\x19.placewright.v1.NodeGroup\x12\x30\n\x0cslice_groups\x18\x07 \x03(\x0b\x32\x1a.placewright.v1.SliceGroup\x12\x1a\n\x12limit_accelerators\x18\x08 \x01(\x05\x12-\n%price_usd_micros_per_accelerator_hour\x18\t \x01(\x03\x12\x14\n\x0cjurisdiction\x18\n \x01(\t\x12\x13\n\x0blauncher_id\x18\x0b \x01(\t\x12\x14\n\x0cself_fencing\x18\x0c \x01(\x08\x12\x31\n\x0elease_duration\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\"G\n\nPoolStatus\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\x19\n\x11unavailable_nodes\x18\x02 \x03(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"\\\n\x06\x43ordon\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12/\n\x0b\x63ordoned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x92\x01\n\tPoolUsage\x12\x14\n\x0c\x61\x63\x63\x65lerators\x18\x01 \x01(\x05\x12\x19\n\x11\x61\x63\x63\x65lerators_used\x18\x02 \x01(\x05\x12\x0c\n\x04runs\x18\x03 \x01(\x05\x12\'\n\x1a\x61\x63\x63\x65lerators_believed_free\x18\x04 \x01(\x05H\x00\x88\x01\x01\x42\x1d\n\x1b_accelerators_believed_free\"\xef\x01\n\x04Pool\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12&\n\x04spec\x18\x02 \x01(\x0b\x32\x18.placewright.v1.PoolSpec\x12*\n\x06status\x18\x03 \x01(\x0b\x32\x1a.placewright.v1.PoolStatus\x12&\n\x06\x63ordon\x18\x04 \x01(\x0b\x32\x16.placewright.v1.Cordon\x12\x10\n\x08\x64\x65leting\x18\x05 \x01(\x08\x12(\n\x05usage\x18\x06 \x01(\x0b\x32\x19.placewright.v1.PoolUsage\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\x12\x10\n\x08revision\x18\x08 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19placewright/v1/pool.proto\x12\x0eplacewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18placewright/v1/job.proto\"4\n\tNodeGroup\x12\r\n\x05nodes\x18\x01 \x01(\x05\x12\x18\n\x10\x64\x65vices_per_node\x18\x02 \x01(\x05\".\n\nSliceGroup\x12\x0e\n\x06slices\x18\x01 \x01(\x05\x12\x10\n\x08topology\x18\x02 \x01(\t\"\xe3\x03\n\x08PoolSpec\x12\x13\n\x0b\x61\x63\x63\x65lerator\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12&\n\x06market\x18\x05 \x01(\x0e\x32\x16.placewright.v1.Market\x12.\n\x0bnode_groups\x18\x06 \x03(\x0b\x32\x19.placewright.v1.NodeGroup\x12\x30\n\x0cslice_groups\x18\x07 \x03(\x0b\x32\x1a.placewright.v1.SliceGroup\x12\x1f\n\x12limit_accelerators\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x32\n%price_usd_micros_per_accelerator_hour\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x14\n\x0cjurisdiction\x18\n \x01(\t\x12\x13\n\x0blauncher_id\x18\x0b \x01(\t\x12\x14\n\x0cself_fencing\x18\x0c \x01(\x08\x12\x31\n\x0elease_duration\x18\r \x01(\x0b\x32\x19.google.protobuf.DurationB\x15\n\x13_limit_acceleratorsB(\n&_price_usd_micros_per_accelerator_hour\"G\n\nPoolStatus\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\x19\n\x11unavailable_nodes\x18\x02 \x03(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\\\n\x06\x43ordon\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12/\n\x0b\x63ordoned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x92\x01\n\tPoolUsage\x12\x14\n\x0c\x61\x63\x63\x65lerators\x18\x01 \x01(\x05\x12\x19\n\x11\x61\x63\x63\x65lerators_used\x18\x02 \x01(\x05\x12\x0c\n\x04runs\x18\x03 \x01(\x05\x12\'\n\x1a\x61\x63\x63\x65lerators_believed_free\x18\x04 \x01(\x05H\x00\x88\x01\x01\x42\x1d\n\x1b_accelerators_believed_free\"\xef\x01\n\x04Pool\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12&\n\x04spec\x18\x02 \x01(\x0b\x32\x18.placewright.v1.PoolSpec\x12*\n\x06status\x18\x03 \x01(\x0b\x32\x1a.placewright.v1.PoolStatus\x12&\n\x06\x63ordon\x18\x04 \x01(\x0b\x32\x16.placewright.v1.Cordon\x12\x10\n\x08\x64\x65leting\x18\x05 \x01(\x08\x12(\n\x05usage\x18\x06 \x01(\x0b\x32\x19.placewright.v1.PoolUsage\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\x12\x10\n\x08revision\x18\x08 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,13 +39,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SLICEGROUP']._serialized_start=190
   _globals['_SLICEGROUP']._serialized_end=236
   _globals['_POOLSPEC']._serialized_start=239
-  _globals['_POOLSPEC']._serialized_end=647
-  _globals['_POOLSTATUS']._serialized_start=649
-  _globals['_POOLSTATUS']._serialized_end=720
-  _globals['_CORDON']._serialized_start=722
-  _globals['_CORDON']._serialized_end=814
-  _globals['_POOLUSAGE']._serialized_start=817
-  _globals['_POOLUSAGE']._serialized_end=963
-  _globals['_POOL']._serialized_start=966
-  _globals['_POOL']._serialized_end=1205
+  _globals['_POOLSPEC']._serialized_end=722
+  _globals['_POOLSTATUS']._serialized_start=724
+  _globals['_POOLSTATUS']._serialized_end=795
+  _globals['_CORDON']._serialized_start=797
+  _globals['_CORDON']._serialized_end=889
+  _globals['_POOLUSAGE']._serialized_start=892
+  _globals['_POOLUSAGE']._serialized_end=1038
+  _globals['_POOL']._serialized_start=1041
+  _globals['_POOL']._serialized_end=1280
 # @@protoc_insertion_point(module_scope)

@@ -63,9 +63,9 @@ class PoolStatus(_message.Message):
     UNAVAILABLE_NODES_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ready: bool
-    unavailable_nodes: _containers.RepeatedScalarFieldContainer[int]
+    unavailable_nodes: _containers.RepeatedScalarFieldContainer[str]
     message: str
-    def __init__(self, ready: _Optional[bool] = ..., unavailable_nodes: _Optional[_Iterable[int]] = ..., message: _Optional[str] = ...) -> None: ...
+    def __init__(self, ready: _Optional[bool] = ..., unavailable_nodes: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Cordon(_message.Message):
     __slots__ = ("reason", "principal", "cordoned_at")
