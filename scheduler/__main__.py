@@ -137,6 +137,32 @@ def bench(
     )
 
 
+@app.command()
+def simulate(
+    seeds: Annotated[
+        str, typer.Option(metavar="A:B", help="Seeds from A up to, not with, B; or one.")
+    ] = "0:20",
+    faults: Annotated[
+        bool, typer.Option(help="Crashes, lost and doubled messages, outages, stalled leaders, lease expiry.")
+    ] = True,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write what happens in virtual time to this file.")
+    ] = None,
+) -> None:
+    """Run the real service, control and planning in virtual time, with an auditor that checks the promises.
+
+    Ends with one line; a violation is printed with its seed, which replays it exactly, and exits with 1.
+    """
+    from scheduler.simulation.command import BadSeeds, run
+
+    try:
+        outcome = run(seeds, with_faults=faults, trace=trace)
+    except BadSeeds as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(outcome.text)
+    raise typer.Exit(outcome.exit_code)
+
+
 def seed_range(text: str) -> tuple[int, int]:
     """The numbers of A:B."""
     first, colon, last = text.partition(":")

@@ -33,6 +33,8 @@ class PlanMaker:
         return max(0, self._due_ms - self._tools.clock.monotonic_ms())
 
     async def plan_if_due(self) -> None:
+        if self._agenda.planner_is_stale:
+            await self._inform_planner()  # before anything waits: starting the planner takes a while
         due_in_ms = self.due_in_ms()
         if due_in_ms is None:
             self._agenda.plan_due = False

@@ -7,8 +7,8 @@ from scheduler.simulation.simulation import simulate
 from scheduler.simulation.world import world_of
 
 SEEDS_PER_TEST = 10
-ROUGH_SEEDS = 80
-CALM_SEEDS = 10
+ROUGH_SEEDS = 200
+CALM_SEEDS = 20
 
 
 @pytest.mark.parametrize("first", range(0, ROUGH_SEEDS, SEEDS_PER_TEST))
