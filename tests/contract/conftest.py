@@ -44,6 +44,13 @@ def url(request: pytest.FixtureRequest) -> str | None:
     return found
 
 
+@pytest.fixture(params=["valkey", "redis7"])
+def real_url(request: pytest.FixtureRequest) -> str:
+    """Where a real store is; found before the test's own loop runs."""
+    found: str = request.getfixturevalue(f"{request.param}_url")
+    return found
+
+
 @pytest_asyncio.fixture
 async def world(url: str | None) -> AsyncIterator[World]:
     async with world_at(url) as opened:

@@ -6,7 +6,6 @@ And for both: what is loaded is what the stream tells.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -136,13 +135,10 @@ async def replayed(store: Store, state: State) -> tuple[State, Sequence[Commit]]
     return told, commits
 
 
-@pytest.mark.parametrize("server", ["valkey_url", "redis7_url"])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=batches)
-async def test_a_real_store_does_what_its_twin_does(
-    request: pytest.FixtureRequest, server: str, steps: list[list[Draft]]
-) -> None:
-    async with world_at(request.getfixturevalue(server)) as world:
+async def test_a_real_store_does_what_its_twin_does(real_url: str, steps: list[list[Draft]]) -> None:
+    async with world_at(real_url) as world:
         real, twin = await world.open(), MemoryStore(RealClock())
         real_fences, twin_fences = await fences_of(real), await fences_of(twin)
 

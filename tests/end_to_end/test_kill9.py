@@ -41,7 +41,7 @@ SUBMIT_EVERY_S = 0.15
 OBSERVE_EVERY_S = 0.2
 CALL_TIMEOUT_S = 3.0
 CALM_S_MAX = 90.0  # back-offs after lost starts
-LEASE_S = 5
+LEASE_S = 6
 NODES, DEVICES = 4, 8
 
 

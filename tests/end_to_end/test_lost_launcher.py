@@ -12,7 +12,7 @@ from tests.processes import WITHIN_S, Cell, a_cell, a_pool, is_alive, wait_until
 
 pytestmark = pytest.mark.slow
 
-LEASE_S = 4
+LEASE_S = 6
 TASK = 'echo "$PLACEWRIGHT_RUN_NUMBER $$" > "$SAID"; exec sleep 600'
 
 

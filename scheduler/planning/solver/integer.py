@@ -10,6 +10,8 @@ from scheduler.planning.problem import Columns, Integers, Left
 EXACT_MAX = 2**53
 """The sum of |coefficient x upper bound| must stay below it."""
 
+WORK_DIGITS = 6  # CP-SAT adds its work up in an order that varies in the last bits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchLimits:
@@ -49,7 +51,7 @@ def searched(columns: Columns, *, left: Left, hint: Integers, limits: SearchLimi
     solver = solver_of(limits)
     status = solver.solve(model)
     assert status not in (cp_model.INFEASIBLE, cp_model.MODEL_INVALID), solver.response_stats()
-    work = float(solver.response_proto.deterministic_time)
+    work = round(float(solver.response_proto.deterministic_time), WORK_DIGITS)
     if status == cp_model.UNKNOWN:
         return Found(taken=hint, is_optimal=False, bound=None, work=work)
     bound = int(solver.best_objective_bound) if scale == 1 else None
