@@ -1,9 +1,9 @@
 """Chaos: crashes, stalls, outages, partitions, one after the other while the world is busy."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from scheduler.model.ids import LauncherId
 from scheduler.simulation.auditor.records import RecordsAuditor
@@ -11,6 +11,7 @@ from scheduler.simulation.launcher import SimulatedLauncher
 from scheduler.simulation.network import Network
 from scheduler.simulation.process import ServiceProcess
 from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.world import Trouble
 from scheduler.state.memory import MemoryStore
 
 DRAIN_MS = 2_000
@@ -55,24 +56,30 @@ class Chaos:
     async def live(self) -> None:
         every_ms = self._around.world.faults.chaos_every_ms
         assert every_ms is not None
-        acts = (
-            self._crash_service,
-            self._drain_service,
-            self._crash_launcher,
-            self._crash_launcher,
-            self._stall,
-            self._stall,
-            self._break_store,
-            self._restart_store,
-            self._start_new_history,
-            self._cut_off,
-            self._cut_off,
-            self._lag,
-        )
+        acts = self._acts()
         async with asyncio.TaskGroup() as troubles:
             while True:
                 await asyncio.sleep(self._draw.randint(0, 2 * every_ms) / 1000)
                 troubles.create_task(self._draw.choice(acts)())
+
+    def _acts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """What may happen, the likelier the more often it is named."""
+        acts = (
+            (Trouble.SERVICE_CRASHES, self._crash_service),
+            (Trouble.SERVICE_DRAINS, self._drain_service),
+            (Trouble.LAUNCHER_CRASHES, self._crash_launcher),
+            (Trouble.LAUNCHER_CRASHES, self._crash_launcher),
+            (Trouble.SERVICE_STALLS, self._stall),
+            (Trouble.SERVICE_STALLS, self._stall),
+            (Trouble.STORE_IS_AWAY, self._break_store),
+            (Trouble.STORE_RESTARTS, self._restart_store),
+            (Trouble.HISTORY_STARTS_ANEW, self._start_new_history),
+            (Trouble.LAUNCHER_IS_CUT_OFF, self._cut_off),
+            (Trouble.LAUNCHER_IS_CUT_OFF, self._cut_off),
+            (Trouble.SERVICE_LAGS, self._lag),
+        )
+        only = self._around.world.faults.chaos
+        return [act for trouble, act in acts if not only or trouble in only]
 
     async def _crash_service(self) -> None:
         if self._simulation.replicas:

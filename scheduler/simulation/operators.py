@@ -50,6 +50,17 @@ class Operator:
             await asyncio.sleep(self._draw.randint(1_000, ACTS_EVERY_MS_MAX) / 1000)
             await self._draw.choice(acts)()
 
+    async def change_leases(self, *, every_ms_max: int) -> None:
+        """Make leases longer and shorter."""
+        while True:
+            await asyncio.sleep(self._draw.randint(1_000, every_ms_max) / 1000)
+            pool_id = self._pool_id()
+            if pool_id in self._specs:
+                await self._apply(pool_id, self._with_other_lease(self._specs[pool_id]))
+
+    def _with_other_lease(self, spec: PoolSpec) -> PoolSpec:
+        return replace(spec, lease_duration_ms=self._draw.choice(LEASES_MS))
+
     async def _apply(self, pool_id: PoolId, spec: PoolSpec) -> None:
         caller = self._caller()
         fencing = "fences itself" if spec.self_fencing else "does not fence itself"
@@ -78,7 +89,7 @@ class Operator:
                 groups = (NodeGroup(nodes=self._draw.randint(1, 6), devices_per_node=group.devices_per_node),)
                 spec = replace(spec, node_groups=groups)
             case 1:
-                spec = replace(spec, lease_duration_ms=self._draw.choice(LEASES_MS))
+                spec = self._with_other_lease(spec)
             case 2:
                 spec = replace(spec, self_fencing=not spec.self_fencing)
             case _:

@@ -25,7 +25,6 @@ from scheduler.telemetry.metrics import Metrics
 T = TypeVar("T")
 
 LOAD_RETRY_MS = 500
-MASS_LOSS_GUARD_RUNS = 100
 WATCHDOG_MS = 20_000
 LIMITS = WorkLimits(deterministic_time=0.01, lp_iterations_max=10_000)
 
@@ -104,7 +103,9 @@ class ServiceProcess:
             planner=self._planner,
             metrics=self._metrics,
             settings=ControlSettings(
-                limits=LIMITS, watchdog_ms=WATCHDOG_MS, mass_loss_guard_runs=MASS_LOSS_GUARD_RUNS
+                limits=LIMITS,
+                watchdog_ms=WATCHDOG_MS,
+                mass_loss_guard_runs=self._around.world.mass_loss_guard_runs,
             ),
         )
         self.leader = Leader(tools, self.link, holder=self.name)

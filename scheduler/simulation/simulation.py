@@ -80,7 +80,9 @@ class Simulation:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._violation: Violation | None = None
         trace = Trace(self._clock.elapsed_ms)
-        self.records = RecordsAuditor(self._violated, self._clock.elapsed_ms, trace)
+        self.records = RecordsAuditor(
+            self._violated, self._clock.elapsed_ms, trace, mass_loss_guard_runs=world.mass_loss_guard_runs
+        )
         self.promises = PromisesAuditor(self.records, self._violated)
         self.memory = MemoryStore(self._clock)
         store = AuditedStore(self.memory, parts.store(self.memory), self.records)
@@ -137,6 +139,8 @@ class Simulation:
             self._go(self._keep_launcher(launcher_id))
         operator = Operator(self.around, self.network, belongings=self._belongings, records=self.records)
         busy = [self._go(operator.live())]
+        if (every_ms_max := self._world.leases_change_every_ms) is not None:
+            busy.append(self._go(operator.change_leases(every_ms_max=every_ms_max)))
         user = User(self.around, self.network, self.promises)
         for planned in self._world.jobs:
             self._go(user.live(planned))

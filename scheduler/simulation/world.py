@@ -1,6 +1,7 @@
 """A world: what exists and what people will do, drawn from the seed before anything happens."""
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from random import Random
 
 from scheduler.model.ids import AcceleratorName, LauncherId, PoolId, PriorityClassName, QueueName
@@ -24,7 +25,22 @@ CHIPS_PER_HOST = 4
 CALM_MS = 8 * MINUTE_MS
 LONG_EVERY = 100  # one world in so many lasts for hours
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
+GUARDS_RUNS = (1, 4, 100)
 CLASSES = ("frontier", "standard", "batch")
+
+
+class Trouble(Enum):
+    """What chaos does, each by its name."""
+
+    SERVICE_CRASHES = auto()
+    SERVICE_DRAINS = auto()
+    LAUNCHER_CRASHES = auto()
+    SERVICE_STALLS = auto()
+    STORE_IS_AWAY = auto()
+    STORE_RESTARTS = auto()
+    HISTORY_STARTS_ANEW = auto()
+    LAUNCHER_IS_CUT_OFF = auto()
+    SERVICE_LAGS = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +49,7 @@ class Faults:
 
     Attributes:
         chaos_every_ms: on average, between crashes, stalls, outages and partitions.
+        chaos: the only troubles of these that there are; none named: all.
         lag_ms: by which each process may see the stream of commits late.
     """
 
@@ -44,6 +61,7 @@ class Faults:
     crash_permille: int = 0
     run_failure_permille: int = 0
     chaos_every_ms: int | None = None
+    chaos: tuple[Trouble, ...] = ()
     clock_skew_ms: int = 0
     lag_ms: int = 0
 
@@ -78,6 +96,8 @@ class World:
         busy_ms: people act and faults happen until then; afterwards all is calm until `end_ms`.
         replicas: service processes.
         improves: plans are improved by the solver, not only the greedy floor.
+        leases_change_every_ms: at most, besides all else that the operator does; None: as seldom as the rest.
+        mass_loss_guard_runs: of every service process.
     """
 
     seed: int
@@ -89,6 +109,8 @@ class World:
     faults: Faults
     pools: tuple[tuple[PoolId, PoolSpec], ...]
     jobs: tuple[PlannedJob, ...]
+    leases_change_every_ms: int | None = None
+    mass_loss_guard_runs: int
 
     @property
     def launchers(self) -> tuple[LauncherId, ...]:
@@ -115,6 +137,7 @@ def world_of(seed: int, *, with_faults: bool) -> World:
         faults=_faults(draw) if with_faults else NO_FAULTS,
         pools=pools,
         jobs=tuple(_job(draw, number, pools=pools, busy_ms=busy_ms) for number in range(jobs)),
+        mass_loss_guard_runs=Random(f"{seed}/guard").choice(GUARDS_RUNS),
     )
 
 

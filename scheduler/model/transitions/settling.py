@@ -16,6 +16,7 @@ from scheduler.model.transitions.jobs import new_replica
 from scheduler.model.transitions.runs import LiveRun, live_run, stop_requested, withdrawn
 
 RETENTION_MS_MIN = 7 * 24 * 3_600_000  # of jobs after submission, so that a request id is known as long
+OFFER_MS_MIN = 60_000  # a launcher that restarts finds its offers again
 RETENTION_AFTER_END_MS = 24 * 3_600_000
 
 
@@ -87,7 +88,7 @@ def _of_run(state: State, found: LiveRun, *, now_ms: int, fence: Fence) -> Trans
     if due_ms is None or due_ms > now_ms:
         return None
     if found.run.state is RunState.PLACED:
-        message = "the launcher did not claim the run within its lease"
+        message = "the launcher has not claimed the run in time"
         return withdrawn(found, EndReason.INFRASTRUCTURE, now_ms=now_ms, fence=fence, message=message)
     return stop_requested(found, EndReason.TIMEOUT, now_ms=now_ms, fence=fence)
 
@@ -105,7 +106,8 @@ def due_at_ms(state: State, job: Job, run: Run) -> int | None:
     """When the clock ends the run: an offer that nobody claims, or `max_duration`; None for never."""
     if run.state is RunState.PLACED:
         pool = state.pool(run.pool_id)
-        return None if pool is None else run.placed_at_ms + pool.spec.lease_duration_ms
+        offer_ms = 0 if pool is None else max(OFFER_MS_MIN, pool.spec.lease_duration_ms)
+        return run.placed_at_ms + offer_ms
     if run.running_at_ms is None or run.stop_reason or job.spec.max_duration_ms is None:
         return None
     return run.running_at_ms + job.spec.max_duration_ms

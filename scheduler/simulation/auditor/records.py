@@ -23,7 +23,8 @@ ALLOWED_MOVES: Mapping[RunState, str] = {
     RunState.ENDED: "",
 }
 
-OUTAGE_NOTICED_MS_MIN = 7_000
+OUTAGE_NOTICED_MS_MIN = 4_000
+LOSS_WINDOW_MS = 3_600_000
 
 Report = Callable[[str], object]
 
@@ -51,7 +52,11 @@ class Leases:
 class RecordsAuditor:
     """Its own copy of every record, from the commits alone."""
 
-    def __init__(self, violated: Report, elapsed_ms: Callable[[], int], trace: Trace) -> None:
+    def __init__(
+        self, violated: Report, elapsed_ms: Callable[[], int], trace: Trace, *, mass_loss_guard_runs: int
+    ) -> None:
+        self._mass_loss_guard_runs = mass_loss_guard_runs
+        self._lost_at_ms: list[int] = []
         self._violated, self._elapsed_ms, self._trace = violated, elapsed_ms, trace
         self.records: dict[Key, Record] = {}
         self.revision = Revision(0)
@@ -76,6 +81,7 @@ class RecordsAuditor:
                 self._violated(f"fence {fence} is new and not the highest")
             self._fences[fence.number] = (fence.nonce, holder)
             self._fence, self.leases.leader_since_ms = fence, self._elapsed_ms()
+            self._lost_at_ms.clear()
             self.count("leaders")
         elif known != (fence.nonce, holder) or fence != self._fence:
             self._violated(f"fence {fence} of {known} was given to {holder}")
@@ -194,10 +200,21 @@ class RecordsAuditor:
             pool = self.records.get(Key(Kind.POOL, run.pool_id))
             if pool is None or not isinstance(pool.entity, Pool) or not pool.entity.spec.self_fencing:
                 self._violated(f"run {run.id} was lost on {run.pool_id}, which does not fence itself")
+            self._check_guard()
             session = self.records[Key(Kind.SESSION, run.launcher_id)].entity
             assert isinstance(session, LauncherSession)
             if not session.is_expired or old.state is not RunState.UNREACHABLE:
                 self._violated(f"run {run.id} was lost while its launcher's session counts")
+
+    def _check_guard(self) -> None:
+        """At each loss that no operator declared: few within an hour of one leader."""
+        now_ms = self._elapsed_ms()
+        self._lost_at_ms = [at_ms for at_ms in self._lost_at_ms if at_ms > now_ms - LOSS_WINDOW_MS] + [now_ms]
+        if len(self._lost_at_ms) > self._mass_loss_guard_runs:
+            self._violated(
+                f"{len(self._lost_at_ms)} runs were lost within {LOSS_WINDOW_MS} ms, "
+                f"the guard allows {self._mass_loss_guard_runs}"
+            )
 
     def _check_replica(self, replica: Replica, old: Replica | None) -> None:
         if old is None:

@@ -6,6 +6,7 @@ from scheduler.model.errors import StaleSession
 from scheduler.model.ids import JobId, LauncherId
 from scheduler.model.replica import ReplicaState
 from scheduler.model.run import EndReason, RunState
+from scheduler.model.transitions.settling import OFFER_MS_MIN
 from scheduler.service.launchers import SessionRef
 from tests.builders import a_pool
 from tests.cell import Cell, a_cell, control_settings
@@ -190,14 +191,14 @@ async def test_a_run_that_its_launcher_no_longer_names_is_unreachable() -> None:
         assert cell.live_run(job_id).state is RunState.UNREACHABLE
 
 
-async def test_an_offer_that_nobody_claims_is_withdrawn_after_a_lease() -> None:
+async def test_an_offer_that_nobody_claims_is_withdrawn_in_the_end() -> None:
     async with a_cell() as cell:
         await cell.apply_pool(a_pool("first", lease_duration_ms=LEASE_MS))
         ref = await cell.attach()
         job_id = (await cell.submit()).view.job.id
         await cell.run_cycle()
 
-        for _ in range(LEASE_MS // 2_000):
+        for _ in range(OFFER_MS_MIN // 2_000):
             cell.clock.pass_ms(2_000)
             await cell.launchers.renew(ref)
             await cell.run_cycle()
