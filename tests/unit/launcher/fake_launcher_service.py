@@ -50,12 +50,18 @@ class FakeLauncherService(LauncherServiceServicer):
     Attributes:
         claim_answers_to_lose: claims that are carried out and then answered UNAVAILABLE.
         reports_to_refuse: ReportRuns calls answered UNAVAILABLE.
+        code_of_report: how a report within ReportRuns is refused; None takes it.
+        refused: the reports that were refused so.
         is_renewing: RenewRuns is answered; else UNAVAILABLE.
+        is_opening: Attach is answered; else UNAVAILABLE.
         sequences_to_skip: numbers that the next message of the stream leaves out.
         is_releasing: an ended run is released at once.
+        is_taking_held_runs: the runs of a full state are taken over; else refused, which nobody hears of.
         is_taking_snapshots: a launcher's full state is taken over and acknowledged when it is complete.
         session: the newest one; opaque.
+        peers: the launcher's end of the connection of each session.
         sessions: opened so far.
+        said: number of the stream's newest message.
         stale_reports: refused, as their run token was not the run's.
         faults: what the launcher did against the contract.
         snapshots: what the launcher said in each session's full state.
@@ -67,13 +73,19 @@ class FakeLauncherService(LauncherServiceServicer):
         self.runs: dict[str, FakeRun] = {}
         self.session = ""
         self.sessions = 0
+        self.peers: list[str] = []
         self.snapshots: list[list[pb.AttachRequest]] = []
         self.renewals = 0
         self.acknowledged = 0
+        self.said = 0
         self.tokens: set[str] = set()
         self.claim_answers_to_lose = 0
         self.reports_to_refuse = 0
+        self.code_of_report: Callable[[pb.RunReport], grpc.StatusCode | None] = lambda _report: None
+        self.refused: list[pb.RunReport] = []
         self.is_renewing = True
+        self.is_opening = True
+        self.is_taking_held_runs = True
         self.is_releasing = True
         self.is_taking_snapshots = True
         self.sequences_to_skip = 0
@@ -142,6 +154,8 @@ class FakeLauncherService(LauncherServiceServicer):
     async def Attach(  # noqa: N802  # the wire's name
         self, request_iterator: AsyncIterator[pb.AttachRequest], context: Any
     ) -> None:
+        if not self.is_opening:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "an outage")
         hello = await anext(request_iterator)
         assert hello.HasField("hello"), hello
         assert hello.sequence == 1, hello
@@ -150,6 +164,7 @@ class FakeLauncherService(LauncherServiceServicer):
         outbox: asyncio.Queue[pb.AttachResponse | None] = asyncio.Queue()
         self._outbox = outbox
         self.sessions += 1
+        self.peers.append(context.peer())
         self.session = uuid.uuid4().hex
         opened = pb.SessionOpened(session=self.session, history="h1", lease_duration=self._lease())
         await self.say(session_opened=opened)
@@ -165,7 +180,7 @@ class FakeLauncherService(LauncherServiceServicer):
             while (message := await outbox.get()) is not None:
                 sequence += 1 + self.sequences_to_skip
                 self.sequences_to_skip = 0
-                message.sequence = sequence
+                self.said = message.sequence = sequence
                 await context.write(message)
         finally:
             listening.cancel()
@@ -190,7 +205,7 @@ class FakeLauncherService(LauncherServiceServicer):
 
     async def _take_snapshot(self, snapshot: list[pb.AttachRequest], sequence: int) -> None:
         for said in snapshot:
-            if said.HasField("run"):
+            if said.HasField("run") and self.is_taking_held_runs:
                 await self._take(said.run)
         await self.say(ack=pb.Ack(sequence=sequence))
 
@@ -227,9 +242,17 @@ class FakeLauncherService(LauncherServiceServicer):
         if self.reports_to_refuse > 0:
             self.reports_to_refuse -= 1
             await context.abort(grpc.StatusCode.UNAVAILABLE, "try again")
-        return pb.ReportRunsResponse(results=[await self._take(report) for report in request.reports])
+        return pb.ReportRunsResponse(results=[await self._answer(report) for report in request.reports])
 
     # --- records ---
+
+    async def _answer(self, report: pb.RunReport) -> Status:
+        code = self.code_of_report(report)
+        if code is None:
+            return await self._take(report)
+        self.refused.append(report)
+        await self._note_change()
+        return Status(code=code.value[0])
 
     async def _take(self, report: pb.RunReport) -> Status:
         run = self.runs.get(report.run_id)

@@ -54,7 +54,7 @@ async def test_renewals_keep_a_self_fencing_run_alive_and_an_outage_stops_it(
     before = service.renewals
     await service.until(lambda: service.renewals > before + 5)
     was_alive = launchers.is_anything_alive(run.offer.run_id)
-    service.is_renewing = False
+    service.is_renewing = service.is_opening = False
     await launchers.until(lambda: not launchers.is_anything_alive(run.offer.run_id))
     died_at_ns = now_ns()
 
@@ -85,6 +85,21 @@ async def test_tasks_of_a_pool_without_self_fencing_run_through_any_outage(
     assert adopted.state == RUNNING
 
 
+async def test_a_replica_that_refuses_renewals_is_left_before_the_lease_ends(
+    service: FakeLauncherService, launchers: Launchers
+) -> None:
+    service.lease_ms = 4_000
+    await launchers.start()
+    await service.until(lambda: len(service.snapshots) == 1)
+    ends_at_ns = lease_end_ns(launchers)
+
+    service.is_renewing = False
+    await service.until(lambda: service.sessions == 2)
+
+    assert now_ns() < ends_at_ns
+    assert len(set(service.peers)) == 2
+
+
 async def test_a_lease_that_lapsed_gets_a_new_epoch_and_one_renewed_in_time_keeps_it(tmp_path: Path) -> None:
     lease = Lease(tmp_path / "lease")
     lease.renew(sent_at_ns=now_ns(), duration_ns=60 * NS_PER_S)
@@ -96,6 +111,36 @@ async def test_a_lease_that_lapsed_gets_a_new_epoch_and_one_renewed_in_time_keep
 
     assert (second, lease.epoch) == (first, first + 1)
     assert Lease(tmp_path / "lease").epoch == lease.epoch
+
+
+@pytest.mark.parametrize("content", [None, b"", b"1 2", b"1 2 thr", b"\xff\xfe\xfd"])
+def test_a_lease_file_that_cannot_be_read_is_a_lease_that_lapsed(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "lease"
+    before = Lease(path)
+    before.renew(sent_at_ns=now_ns(), duration_ns=60 * NS_PER_S)
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+
+    after = Lease(path)
+    after.renew(sent_at_ns=now_ns(), duration_ns=60 * NS_PER_S)
+
+    assert after.epoch > before.epoch
+    assert Lease(path).epoch == after.epoch
+
+
+def test_a_lease_that_could_not_be_written_is_renewed_sooner(tmp_path: Path) -> None:
+    lease = Lease(tmp_path / "missing" / "lease")
+
+    lease.renew(sent_at_ns=0, duration_ns=60 * NS_PER_S)
+    unwritten_renew_at_ns = lease.renew_at_ns
+    lease.path.parent.mkdir()
+    lease.renew(sent_at_ns=0, duration_ns=60 * NS_PER_S)
+
+    assert (unwritten_renew_at_ns, lease.renew_at_ns) == (3 * NS_PER_S, 20 * NS_PER_S)
 
 
 @pytest.mark.parametrize(("duration_s", "margin_s"), [(1, 0.25), (300, 10)])

@@ -140,6 +140,54 @@ async def test_logs_of_the_newest_ended_runs_are_kept(backend: LocalBackend, tmp
     assert kept == {run.offer.run_id for run in runs[2:]}
 
 
+async def test_runs_forgotten_at_once_clear_the_logs_together(backend: LocalBackend, tmp_path: Path) -> None:
+    for number in range(400):
+        (tmp_path / "logs" / f"old-{number}").mkdir()
+
+    await asyncio.gather(*(backend.forget(f"unknown-{number}") for number in range(16)))
+
+    assert len(list((tmp_path / "logs").iterdir())) == 2
+
+
+async def test_logs_that_cannot_be_cleared_keep_no_run(backend: LocalBackend, tmp_path: Path) -> None:
+    directory = tmp_path / "local" / "ended"
+    directory.mkdir()
+    (tmp_path / "logs").rmdir()
+
+    await backend.forget("ended")
+
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("content", ["", '{"pool_id": "po', "[]", "{}", '{"tasks": 5}'])
+async def test_devices_that_cannot_be_read_are_unknown_and_the_run_is_looked_at(
+    tmp_path: Path, content: str
+) -> None:
+    directory = tmp_path / "local" / "cut"
+    directory.mkdir(parents=True)
+    (directory / "devices").write_text(content)
+
+    local = LocalBackend(tmp_path)
+    observation = await local.observe("cut")
+    local.close()
+
+    assert observation.presence is Presence.ABSENT
+
+
+@pytest.mark.parametrize("content", ["", "123", "12 34 56", "pid start"])
+async def test_a_supervisor_file_that_was_cut_is_of_no_supervisor(
+    backend: LocalBackend, tmp_path: Path, content: str
+) -> None:
+    directory = tmp_path / "local" / "cut"
+    directory.mkdir()
+    (directory / "supervisor").write_text(content)
+
+    observation = await backend.observe("cut")
+    await backend.stop("cut", reason=EndReason.END_REASON_MOVED, grace_s=0)
+
+    assert observation.presence is Presence.ABSENT
+
+
 async def test_the_payload_is_never_written_to_the_disk(backend: LocalBackend, tmp_path: Path) -> None:
     run = a_run("exec sleep 1000")
     run.payload.env["PASSWORD"] = "open-sesame"

@@ -1,65 +1,15 @@
 """A launcher of one's own against the Backend protocol, in a few lines."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
-from placewright.launcher.backend import ABSENT, RUNNING, Observation, StartRequest, ended
-from placewright.launcher.calls import Access
-from placewright.launcher.runtime import LauncherRuntime
-from placewright.launcher.tuning import Tuning
+from placewright.launcher.backend import ended
+from placewright.launcher.tuning import Step, Tuning
 from placewright.v1.job_pb2 import EndReason, RunState
+from placewright.v1.launcher_service_pb2 import Ack, ServedPool
 from tests.unit.launcher.fake_launcher_service import FakeLauncherService
-from tests.unit.launcher.launcher_builders import LAUNCHER, POOL, a_pool, a_run
-
-
-class DictBackend:
-    """Runs are entries of a dictionary; nothing is fenced; it is polled."""
-
-    is_self_fencing = False
-
-    def __init__(self) -> None:
-        self.runs: dict[str, Observation] = {}
-
-    async def start(self, run: StartRequest) -> None:
-        self.runs[run.run_id] = RUNNING
-
-    async def stop(self, run_id: str, *, reason: EndReason, grace_s: float) -> None:
-        del grace_s
-        if self.runs.get(run_id) is RUNNING:
-            self.runs[run_id] = ended(reason)
-
-    async def observe(self, run_id: str) -> Observation:
-        return self.runs.get(run_id, ABSENT)
-
-    async def next_changes(self, run_ids: Collection[str]) -> Collection[str]:
-        await asyncio.sleep(0.01)
-        return run_ids
-
-    async def forget(self, run_id: str) -> None:
-        self.runs.pop(run_id, None)
-
-
-@contextlib.asynccontextmanager
-async def a_launcher(service: FakeLauncherService, tmp_path: Path) -> AsyncIterator[LauncherRuntime]:
-    """A launcher that serves until the block ends."""
-    runtime = LauncherRuntime(
-        service.address,
-        LAUNCHER,
-        backend=DictBackend(),
-        state_dir=tmp_path,
-        access=Access(token=lambda: "a-token"),
-        tuning=Tuning(retry_s_min=0.02, retry_s_max=0.2),
-    )
-    serving = asyncio.ensure_future(runtime.run())
-    try:
-        await service.until(lambda: len(service.snapshots) == 1)
-        yield runtime
-    finally:
-        serving.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await serving
+from tests.unit.launcher.launcher_builders import POOL, a_pool, a_run
+from tests.unit.launcher.own_backend import a_launcher
 
 
 async def test_a_polled_backend_starts_and_stops_runs(service: FakeLauncherService, tmp_path: Path) -> None:
@@ -86,6 +36,7 @@ async def test_a_backend_that_cannot_fence_takes_no_run_of_a_self_fencing_pool(
         await service.offer(fenced)
         await service.offer(other)
         await service.until_state(other.offer.run_id, RunState.RUN_STATE_RUNNING)
+        await service.until(lambda: len(service.snapshots) == 1)
 
     status = next(said.pool_status for said in service.snapshots[0] if said.pool_status.pool_id == POOL)
     assert list(status.unavailable_nodes) == ["0", "1", "2"]
@@ -97,10 +48,67 @@ async def test_draining_stops_every_run_and_waits_until_the_service_knows(
 ) -> None:
     run = a_run("")
 
-    async with a_launcher(service, tmp_path) as runtime:
+    async with a_launcher(service, tmp_path) as launcher:
         await service.offer(run)
         await service.until_state(run.offer.run_id, RunState.RUN_STATE_RUNNING)
-        await runtime.drain()
+        await launcher.runtime.drain()
 
     assert run.end is not None
     assert run.end.end_reason == EndReason.END_REASON_INFRASTRUCTURE
+
+
+async def test_offers_that_arrive_while_the_launcher_drains_are_left_unclaimed(
+    service: FakeLauncherService, tmp_path: Path
+) -> None:
+    stubborn, offered = a_run(""), a_run("")
+
+    async with a_launcher(service, tmp_path) as launcher:
+        launcher.backend.stays_starting.add(stubborn.offer.run_id)
+        await service.offer(stubborn)
+        await launcher.backend.until_started(stubborn.offer.run_id)
+        draining = asyncio.ensure_future(launcher.runtime.drain())
+        await service.offer(offered)
+        await service.until(lambda: service.acknowledged == service.said)
+        launcher.backend.runs[stubborn.offer.run_id] = ended(EndReason.END_REASON_INFRASTRUCTURE)
+        await draining
+
+    assert offered.claims == 0
+
+
+async def test_an_offer_that_waits_to_be_claimed_when_draining_begins_is_not_claimed(
+    service: FakeLauncherService, tmp_path: Path
+) -> None:
+    service.is_taking_snapshots = False
+    run = a_run("")
+    is_noted = asyncio.Event()
+    tuning = Tuning(at_step=lambda step, _: is_noted.set() if step is Step.NOTED else None)
+
+    async with a_launcher(service, tmp_path, tuning=tuning) as launcher:
+        await service.until(lambda: len(service.snapshots) == 1)
+        await service.offer(run)
+        await service.until(lambda: service.acknowledged == service.said)
+        draining = asyncio.ensure_future(launcher.runtime.drain())
+        await asyncio.sleep(0)  # let it begin
+        await service.say(ack=Ack(sequence=1_000))
+        await is_noted.wait()
+        await service.say(served_pool=ServedPool(pool_id="another", spec=a_pool()))
+        await service.until(lambda: service.snapshots[0][-1].pool_status.pool_id == "another")
+        await draining
+
+    assert run.claims == 0
+
+
+async def test_a_claim_that_is_answered_while_the_launcher_drains_starts_nothing(
+    service: FakeLauncherService, tmp_path: Path
+) -> None:
+    service.claim_answers_to_lose = 3
+    run = a_run("")
+
+    async with a_launcher(service, tmp_path) as launcher:
+        await service.offer(run)
+        await service.until(lambda: run.claims == 1)
+        await launcher.runtime.drain()
+
+    assert run.end is not None
+    assert run.end.end_reason == EndReason.END_REASON_INFRASTRUCTURE
+    assert launcher.backend.started == []

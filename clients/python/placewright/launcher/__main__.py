@@ -39,7 +39,11 @@ example:
 
 On SIGTERM or SIGINT the launcher ends and the tasks go on; the next launcher with the same
 state directory adopts them. Under systemd this needs KillMode=process. Tasks of a pool with
-self_fencing stop by themselves before the launcher lease ends, even when the launcher was killed.
+self_fencing stop by themselves before the launcher lease ends, even when the launcher was killed;
+where also their supervisors may be killed, only KillMode=control-group ends what tasks started,
+at the price that all tasks end with the launcher.
+With --stop-tasks-on-exit, offers that arrive while the tasks stop are not claimed; the service
+goes on taking the pools for ready until the launcher has ended.
 What tasks print is in STATE_DIR/logs/<run id>/task-<index>.log, without a limit of size."""
 
 

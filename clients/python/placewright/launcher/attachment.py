@@ -104,6 +104,8 @@ class Attachment:
                 log.warning("stream_failed code=%s details=%r", error.code().name, error.details())
             except StreamEnded as error:
                 log.warning("stream_ended reason=%r", str(error))
+            except OSError:
+                log.exception("attach_failed")
             if loop.time() - started_at_s > STABLE_S:
                 backoff.reset()
             await asyncio.sleep(backoff.next_s())

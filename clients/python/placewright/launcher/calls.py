@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import grpc
 import grpc.aio
 
+from placewright.errors import InvalidRequest
+from placewright.launcher.log import log
 from placewright.settings import Tls, read_certificates
 from placewright.v1 import launcher_service_pb2 as pb
 from placewright.v1.launcher_service_pb2_grpc import LauncherServiceStub
@@ -14,6 +16,7 @@ from placewright.v1.launcher_service_pb2_grpc import LauncherServiceStub
 AttachCall = grpc.aio.StreamStreamCall[pb.AttachRequest, pb.AttachResponse]
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 CLOSING_S = 30.0  # longer than any deadline
+SERVICE_CONFIG = '{"loadBalancingConfig": [{"pick_first": {"shuffleAddressList": true}}]}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,10 @@ class Access:
 
 
 class LauncherCalls:
-    """The RPCs over one channel. Each but Attach has a deadline; all raise `grpc.aio.AioRpcError`."""
+    """The RPCs over one channel. Each but Attach has a deadline.
+
+    All raise `grpc.aio.AioRpcError`, or OSError while the token cannot be read.
+    """
 
     def __init__(self, address: str, launcher_id: str, *, access: Access) -> None:
         self.launcher_id = launcher_id
@@ -72,11 +78,19 @@ class LauncherCalls:
         return response
 
     def reconnect(self) -> None:
-        """Use a new connection from now on; what goes on over the old one has its deadline to finish."""
+        """Use a new connection from now on; what goes on over the old one has its deadline to finish.
+
+        While the certificates cannot be read, the old one stays.
+        """
+        try:
+            channel = _channel(self._address, self._access.tls)
+        except (InvalidRequest, OSError) as error:
+            log.warning("not_reconnected reason=%r", str(error))
+            return
         closing = asyncio.ensure_future(self._channel.close(CLOSING_S))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
-        self._channel = _channel(self._address, self._access.tls)
+        self._channel = channel
         self._stub = LauncherServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
 
     async def close(self) -> None:
@@ -94,6 +108,7 @@ class LauncherCalls:
 def _channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
     options = [
         ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection
+        ("grpc.service_config", SERVICE_CONFIG),  # to any replica, not always to the first
         ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 5_000),

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from placewright.launcher.backend import End
+from placewright.launcher.notes import SavedRun
 from placewright.v1.job_pb2 import EndReason, Placement, RunState
 from placewright.v1.launcher_service_pb2 import DesiredRun, DesiredState, RunReport
 
@@ -36,7 +37,7 @@ class HeldRun:
         is_running: every task was seen to run.
         end: there exactly when ENDED.
         is_released: the service needs nothing more of it; it goes when nothing of it is left.
-        told: the newest state that the service has confirmed.
+        told: the newest state that the service has answered for in this session.
     """
 
     run_id: str
@@ -93,3 +94,30 @@ class HeldRun:
             if self.end.exit_code is not None:
                 report.exit_code = self.end.exit_code
         return report
+
+
+def held_again(saved: SavedRun) -> HeldRun:
+    """The run that an earlier launcher noted."""
+    held = HeldRun(run_id=saved.run_id, pool_id=saved.pool_id, run_token=saved.run_token, end=saved.end)
+    if saved.end is not None:
+        held.phase = Phase.ENDED
+    elif saved.is_started:
+        held.phase = Phase.STARTED
+    elif saved.is_claimed:
+        held.phase = Phase.CLAIMED
+    return held
+
+
+def wanted(desired: DesiredRun) -> HeldRun:
+    """The run that the service wants of a launcher that does not hold it."""
+    return HeldRun(
+        run_id=desired.run_id,
+        pool_id=pool_id_of(desired),
+        desired=desired,
+        generation=desired.generation,
+    )
+
+
+def pool_id_of(desired: DesiredRun) -> str:
+    """The pool of a run that is placed on one; empty when it is not."""
+    return desired.placement.assignments[0].pool_id if desired.placement.assignments else ""

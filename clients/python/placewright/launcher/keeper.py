@@ -5,11 +5,11 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TypeVar
 
 from placewright.launcher.backend import Backend, End, Observation, Presence, end_reason_name
-from placewright.launcher.held import HeldRun, Phase
+from placewright.launcher.held import HeldRun, Phase, held_again, pool_id_of, wanted
 from placewright.launcher.log import log
-from placewright.launcher.notes import Notes, SavedRun
+from placewright.launcher.notes import Notes
 from placewright.launcher.session import Session
-from placewright.launcher.starter import Starter
+from placewright.launcher.starter import Claim, Starter
 from placewright.launcher.tuning import Backoff, Tuning
 from placewright.v1.job_pb2 import EndReason, RunState
 from placewright.v1.launcher_service_pb2 import DesiredRun, DesiredState, LauncherPoolStatus, RunReport
@@ -46,13 +46,13 @@ class Keeper:
     async def restore(self) -> None:
         """Take up the noted runs: adopt what lives, end what surely does not."""
         for saved in await asyncio.to_thread(self._notes.saved_runs):
-            held = _held(saved)
+            held = held_again(saved)
             self.runs[held.run_id] = held
             if held.phase is Phase.CLAIMED:
                 message = "claimed, but the launcher restarted before it was started"
                 await self.end(held, End(reason=INFRASTRUCTURE, message=message))
             elif held.phase is Phase.STARTED:
-                self._apply(held, await self._backend.observe(held.run_id))
+                await self._try_to_look_at(held.run_id)
             log.info("run_restored run_id=%s phase=%s", held.run_id, held.phase.value)
         await self.settle()
 
@@ -60,6 +60,8 @@ class Keeper:
 
     async def take_snapshot(self, session: Session, desired_runs: Iterable[DesiredRun]) -> None:
         """Take over every desired run of a new session."""
+        for known in self.runs.values():
+            known.told = RunState.RUN_STATE_UNSPECIFIED
         seen = set()
         are_all_known = True
         for desired in desired_runs:
@@ -73,7 +75,7 @@ class Keeper:
             if held.run_id not in seen and held.phase is Phase.NOTED:
                 await self._forget(held)
         if are_all_known and not self._notes.is_complete:
-            await asyncio.to_thread(self._notes.declare_complete)
+            await self._try_to_write(self._notes.declare_complete)
 
     async def take(self, session: Session, desired: DesiredRun) -> None:
         """Take over what the service wants of one run."""
@@ -89,6 +91,7 @@ class Keeper:
             return
         if held.run_token == 0 and desired.claimed and held.phase is not Phase.NOTED:
             held.run_token = desired.run_token
+            held.told = RunState.RUN_STATE_UNSPECIFIED
             self.on_change(held.run_id)
         if held.phase is Phase.STARTED and not held.is_launching and held.is_to_stop:
             await self._stop(held)
@@ -128,14 +131,14 @@ class Keeper:
         if observation.presence not in (Presence.ABSENT, Presence.ENDED):
             log.warning("unknown_run_left_alone run_id=%s reason=found_alive", desired.run_id)
             return
-        held = _wanted(desired)
+        held = wanted(desired)
         self.runs[held.run_id] = held
         held.run_token = desired.run_token
         absent = End(reason=INFRASTRUCTURE, message="claimed, but this launcher holds nothing of it")
         await self.end(held, observation.end or absent)
 
     async def _take_offer(self, session: Session, desired: DesiredRun) -> None:
-        pool = self.pools.get(_pool_id(desired))
+        pool = self.pools.get(pool_id_of(desired))
         if pool is None or self._is_draining:
             reason = "pool_is_not_served" if pool is None else "launcher_is_ending"
             log.warning("offer_not_taken run_id=%s reason=%s", desired.run_id, reason)
@@ -143,7 +146,7 @@ class Keeper:
         if pool.self_fencing and not self._backend.is_self_fencing:
             log.error("offer_not_taken run_id=%s reason=backend_is_not_self_fencing", desired.run_id)
             return
-        held = _wanted(desired)
+        held = wanted(desired)
         self.runs[held.run_id] = held
         self._claim(session, held, pool=pool)
 
@@ -168,16 +171,33 @@ class Keeper:
     async def _claim_and_launch(self, session: Session, held: HeldRun, *, pool: PoolSpec) -> None:
         """Claim the run; what follows a successful claim goes on when the session is lost."""
         try:
-            claim = await self._starter.claim(session, held)
+            claim = await self._claim_until_settled(session, held)
         finally:
             held.is_claiming = False
-        if claim is not None:
-            held.phase = Phase.CLAIMED
-            held.run_token = claim.response.run_token
-            held.is_launching = True
-            self._spawn(self._launch(held, self._starter.launch(held, claim, pool=pool)))
-        elif not session.is_over.is_set():
-            await self._drop_refused(held)
+            self._has_news.set()
+        if claim is None:
+            if not session.is_over.is_set():
+                await self._drop_refused(held)
+            return
+        held.phase = Phase.CLAIMED
+        held.run_token = claim.response.run_token
+        if self._is_draining:
+            self._spawn(self.end(held, End(reason=INFRASTRUCTURE, message="its launcher was told to end")))
+            return
+        held.is_launching = True
+        self._spawn(self._launch(held, self._starter.launch(held, claim, pool=pool)))
+
+    async def _claim_until_settled(self, session: Session, held: HeldRun) -> Claim | None:
+        """The claim, tried again whatever goes wrong while the offer stands; None when there is none."""
+        backoff = Backoff(self._tuning)
+        while True:
+            try:
+                return await self._starter.claim(session, held, may_go_on=lambda: not self._is_draining)
+            except Exception:
+                log.exception("claim_failed run_id=%s", held.run_id)
+            if held.is_to_stop or self._is_draining:
+                return None
+            await asyncio.sleep(backoff.next_s())
 
     async def _drop_refused(self, held: HeldRun) -> None:
         """The service refused the claim for good: an earlier try may have claimed it all the same."""
@@ -211,10 +231,24 @@ class Keeper:
 
     async def watch(self) -> None:
         """Look at runs whenever their backend says so."""
+        backoff = Backoff(self._tuning)
         while True:
             live = [held.run_id for held in self.runs.values() if held.phase is Phase.STARTED]
-            for run_id in await self._backend.next_changes(live):
-                await self.look_at(run_id)
+            try:
+                changed = await self._backend.next_changes(live)
+            except OSError:
+                log.exception("changes_not_known")
+                await asyncio.sleep(backoff.next_s())
+                continue
+            backoff.reset()
+            for run_id in changed:
+                await self._try_to_look_at(run_id)
+
+    async def _try_to_look_at(self, run_id: str) -> None:
+        try:
+            await self.look_at(run_id)
+        except OSError:
+            log.exception("run_not_observed run_id=%s", run_id)  # it is looked at again
 
     async def look_at(self, run_id: str) -> None:
         """Take in how the backend finds a started run."""
@@ -236,9 +270,26 @@ class Keeper:
             self._spawn(self.end(held, End(reason=INFRASTRUCTURE, message=message)))
 
     async def _stop(self, held: HeldRun) -> None:
+        if not await self._try_to_stop(held):
+            self._spawn(self._stop_later(held))
+
+    async def _stop_later(self, held: HeldRun) -> None:
+        """Order the stop until it works."""
+        backoff = Backoff(self._tuning)
+        while held.phase is Phase.STARTED:
+            await asyncio.sleep(backoff.next_s())
+            if await self._try_to_stop(held):
+                return
+
+    async def _try_to_stop(self, held: HeldRun) -> bool:
         reason = held.stop_reason or INFRASTRUCTURE
         log.info("run_stop_ordered run_id=%s reason=%s", held.run_id, end_reason_name(reason))
-        await self._backend.stop(held.run_id, reason=reason, grace_s=held.grace_s)
+        try:
+            await self._backend.stop(held.run_id, reason=reason, grace_s=held.grace_s)
+        except OSError:
+            log.exception("stop_not_ordered run_id=%s", held.run_id)
+            return False
+        return True
 
     async def end(self, held: HeldRun, end: End) -> None:
         """Keep how a run ended until the service has released it."""
@@ -259,14 +310,17 @@ class Keeper:
             self.on_change(held.run_id)
 
     def confirm(self, report: RunReport) -> None:
-        """Take in that the service has taken a report over."""
+        """Take in that the service has taken a report over, or refused it for good."""
         held = self.runs.get(report.run_id)
-        if held is not None:
+        if held is not None and held.run_token == report.run_token:
             held.told = report.state
         self._has_news.set()
 
     async def _forget(self, held: HeldRun) -> None:
-        await self._backend.forget(held.run_id)
+        try:
+            await self._backend.forget(held.run_id)
+        except Exception:
+            log.exception("remains_not_cleared run_id=%s", held.run_id)  # which keeps no run
         await self._persist(self._notes.remove, held.run_id)
         if self.runs.get(held.run_id) is held:
             del self.runs[held.run_id]
@@ -309,13 +363,19 @@ class Keeper:
         return [held.report() for held in self.runs.values() if held.phase is not Phase.NOTED]
 
     async def drain(self) -> None:
-        """Take no more offers, stop every run and wait until the service has been told of every end."""
+        """Claim no more offers, stop every run and wait until the service has been told of every end.
+
+        The service learns of this only by the ends: the pools stay ready on its side, and the offers that it
+        still makes stand unclaimed until the launcher's session has ended.
+        """
         self._is_draining = True
-        await self.settle()
         for held in list(self.runs.values()):
-            if held.phase is Phase.STARTED:
+            if held.phase is Phase.STARTED and not held.is_launching:
                 await self._stop(held)
-        while any(held.phase is not Phase.NOTED and held.told != ENDED for held in self.runs.values()):
+        while any(
+            held.is_claiming or (held.phase is not Phase.NOTED and held.told != ENDED)
+            for held in self.runs.values()
+        ):
             self._has_news.clear()
             await self._has_news.wait()
 
@@ -335,27 +395,3 @@ class Keeper:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("work_failed", exc_info=task.exception())
-
-
-def _held(saved: SavedRun) -> HeldRun:
-    held = HeldRun(run_id=saved.run_id, pool_id=saved.pool_id, run_token=saved.run_token, end=saved.end)
-    if saved.end is not None:
-        held.phase = Phase.ENDED
-    elif saved.is_started:
-        held.phase = Phase.STARTED
-    elif saved.is_claimed:
-        held.phase = Phase.CLAIMED
-    return held
-
-
-def _wanted(desired: DesiredRun) -> HeldRun:
-    return HeldRun(
-        run_id=desired.run_id,
-        pool_id=_pool_id(desired),
-        desired=desired,
-        generation=desired.generation,
-    )
-
-
-def _pool_id(desired: DesiredRun) -> str:
-    return desired.placement.assignments[0].pool_id if desired.placement.assignments else ""

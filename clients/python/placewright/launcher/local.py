@@ -7,6 +7,7 @@ runs, and that stops a self-fencing run in time when the launcher lease runs out
 
 Files: `local/<run id>/` belongs to the supervisor and goes when the service has released the run;
 `logs/<run id>/task-<index>.log` has what a task wrote, unbounded while it runs, kept for the newest runs.
+After a loss of power, which no process survives, a file there that cannot be read is as good as none.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -45,6 +47,7 @@ THREADS = 4
 NS_PER_S = 1_000_000_000
 SUPERVISOR_START_NS_MAX = 2 * NS_PER_S
 VOID = "0 void"
+NO_PROCESS = Process(pid=0, start_time="")
 PYTHON_FLAGS = ("-I", "-S")  # no site directory: a supervisor starts in half the time
 
 
@@ -77,6 +80,7 @@ class LocalBackend:
         self._hints = Hints(state_dir / "hints")
         self._ledger = DeviceLedger()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="local-backend")
+        self._clearing_logs = threading.Lock()
         self._spawned: dict[str, int] = {}
         self._restore_devices()
 
@@ -118,9 +122,12 @@ class LocalBackend:
         return hinted or run_ids
 
     async def forget(self, run_id: str) -> None:
-        """Delete the run's files but its logs, and the oldest logs."""
+        """Delete the run's files but its logs, and the oldest logs; what cannot be deleted now stays."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self._forget, run_id)
+        try:
+            await loop.run_in_executor(self._threads, self._forget, run_id)
+        except OSError:
+            log.exception("remains_not_cleared run_id=%s", run_id)
 
     def close(self) -> None:
         """Free what this process holds; the runs go on."""
@@ -216,11 +223,9 @@ class LocalBackend:
 
     def _restore_devices(self) -> None:
         for directory in self._runs_dir.iterdir():
-            file = directory / "devices"
-            if file.exists() and not (directory / "exit").exists():
-                saved = json.loads(file.read_text())
-                tasks = [_task_devices(node, devices) for node, devices in saved["tasks"]]
-                self._ledger.restore(directory.name, saved["pool_id"], tasks=tasks)
+            saved = None if (directory / "exit").exists() else _allocation(directory)
+            if saved is not None:
+                self._ledger.restore(directory.name, saved.pool_id, tasks=saved.tasks)
 
     # --- observe ---
 
@@ -241,8 +246,7 @@ class LocalBackend:
             return ABSENT
         if process is None:
             return STARTING  # a supervisor came in between
-        output = (directory / "supervisor.log").read_text(errors="replace")[-500:]
-        log.error("supervisor_died run_id=%s pid=%d output=%r", run_id, process.pid, output)
+        log.error("supervisor_died run_id=%s pid=%d output=%r", run_id, process.pid, _last_words(directory))
         return ABSENT if kill_processes_with("PLACEWRIGHT_RUN_DIRECTORY", str(directory)) else RUNNING
 
     def _is_spawned_supervisor_alive(self, run_id: str) -> bool:
@@ -258,8 +262,13 @@ class LocalBackend:
 
     def _supervisor(self, directory: Path) -> Process | None:
         """The supervisor that made the run its own, alive or not."""
-        words = supervisor.read_words(str(directory / "supervisor"))
-        return Process(pid=int(words[0]), start_time=words[1]) if words else None
+        try:
+            pid, started = (directory / "supervisor").read_bytes().decode().split()
+            return Process(pid=int(pid), start_time=started)
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            return NO_PROCESS
 
     def _forget(self, run_id: str) -> None:
         pid = self._spawned.pop(run_id, None)
@@ -267,18 +276,66 @@ class LocalBackend:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
         shutil.rmtree(self._runs_dir / run_id, ignore_errors=True)
+        with self._clearing_logs:
+            self._clear_logs()
+
+    def _clear_logs(self) -> None:
+        """Delete the oldest logs of runs that are no more."""
+        logs = list(self._logs_dir.iterdir())  # before the runs: one that is started now has its run by then
         live = {directory.name for directory in self._runs_dir.iterdir()}
-        logs = [directory for directory in self._logs_dir.iterdir() if directory.name not in live]
-        logs.sort(key=lambda directory: directory.stat().st_mtime_ns, reverse=True)
-        for directory in logs[self._options.logs_kept_runs :]:
+        old = [directory for directory in logs if directory.name not in live]
+        old.sort(key=_changed_at_ns, reverse=True)
+        for directory in old[self._options.logs_kept_runs :]:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _changed_at_ns(path: Path) -> int:
+    """When a file was changed; 0 when somebody has deleted it."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _last_words(directory: Path) -> str:
+    """The end of what the supervisor printed."""
+    try:
+        return (directory / "supervisor.log").read_text(errors="replace")[-500:]
+    except OSError:
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """What is saved of a run for the next launcher."""
+
+    pool_id: str
+    tasks: tuple[TaskDevices, ...]
+    spawned_at_ns: int
+
+
+def _allocation(directory: Path) -> Allocation | None:
+    """The devices that a run got; None when they were not saved or cannot be read."""
+    file = directory / "devices"
+    try:
+        saved = json.loads(file.read_bytes())
+        return Allocation(
+            pool_id=str(saved["pool_id"]),
+            tasks=tuple(_task_devices(node, devices) for node, devices in saved["tasks"]),
+            spawned_at_ns=int(saved["spawned_at_ns"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        log.warning("devices_not_readable run_id=%s reason=%r", directory.name, str(error))
+        return None
 
 
 def _is_just_spawned(directory: Path) -> bool:
     """Whether a launcher that is gone may have left a supervisor that has not got going yet."""
-    file = directory / "devices"
-    spawned_at_ns = json.loads(file.read_text())["spawned_at_ns"] if file.exists() else 0
-    return 0 <= supervisor.now_ns() - int(spawned_at_ns) < SUPERVISOR_START_NS_MAX
+    saved = _allocation(directory)
+    spawned_at_ns = saved.spawned_at_ns if saved is not None else 0
+    return 0 <= supervisor.now_ns() - spawned_at_ns < SUPERVISOR_START_NS_MAX
 
 
 def _task_devices(node: str | int | None, devices: list[int]) -> TaskDevices:

@@ -26,6 +26,8 @@ class Process:
 
     def signal(self, number: int) -> None:
         """Send a signal, unless it is gone."""
+        if not self.is_alive:
+            return
         try:
             descriptor = os.pidfd_open(self.pid)
         except ProcessLookupError:

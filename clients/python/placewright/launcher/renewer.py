@@ -1,4 +1,8 @@
-"""Renews the launcher lease: every third of it, counted from before the request is sent."""
+"""Renews the launcher lease: every third of it, counted from before the request is sent.
+
+After half a lease without a renewal the session is given up for one over a new connection: a replica of the
+service that does not reach its store refuses renewals while its streams look healthy, and another may answer.
+"""
 
 import grpc
 import grpc.aio
@@ -26,6 +30,8 @@ async def renew_forever(slot: SessionSlot, lease: Lease, *, calls: LauncherCalls
             not await _renew(session, lease, calls=calls, timeout_s=tuning.call_timeout_s)
             and not session.is_superseded.is_set()
         ):
+            if now_ns() >= lease.renewed_at_ns + lease.duration_ns // 2:
+                session.is_over.set()
             lease_s = lease.duration_ns / NS_PER_S
             pause_s = min(tuning.retry_s_max, lease_s / TRIES_PER_LEASE) * tuning.jitter.uniform(0.5, 1.0)
             await first_of(session.is_superseded, timeout_s=pause_s)
@@ -42,6 +48,9 @@ async def _renew(session: Session, lease: Lease, *, calls: LauncherCalls, timeou
             session.lose()
         elif error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             session.is_over.set()
+        return False
+    except OSError:
+        log.exception("renewal_failed session=%s", session.name)
         return False
     duration_ns = response.lease_duration.ToNanoseconds()
     if duration_ns > 0:

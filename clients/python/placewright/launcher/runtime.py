@@ -64,7 +64,10 @@ class LauncherRuntime:
             notes.close()
 
     async def drain(self) -> None:
-        """Stop every run and wait until the service has taken that over; `run` must be running."""
+        """Stop every run and wait until the service has taken that over; `run` must be running.
+
+        Offers that arrive meanwhile are left unclaimed: the service cannot be told that the pools are closed.
+        """
         if self._keeper is not None:
             await self._keeper.drain()
 

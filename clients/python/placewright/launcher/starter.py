@@ -1,6 +1,7 @@
 """From an offer to started tasks, in the order that makes a second start impossible."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
@@ -44,12 +45,19 @@ class Starter:
         self._tuning = tuning
         self._claims_free = asyncio.Semaphore(tuning.claims_max)
 
-    async def claim(self, session: Session, held: HeldRun) -> Claim | None:
-        """Note the run, then claim it; None when it was refused or the session is lost."""
+    async def claim(
+        self, session: Session, held: HeldRun, *, may_go_on: Callable[[], bool] = lambda: True
+    ) -> Claim | None:
+        """Note the run, then claim it; None when it was refused, the session is lost or it may not go on.
+
+        Once the claim has been asked for, it goes on until it is answered.
+        """
         await session.is_synchronised.wait()
         async with self._claims_free:
             await self._note(held)
             self._tuning.at_step(Step.NOTED, held.run_id)
+            if not may_go_on():
+                return None
             lease_epoch = self._lease.epoch
             response = await self._call_until_answered(session, held)
         if response is None:
