@@ -3,10 +3,17 @@
 import ipaddress
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scheduler.model.errors import PlacewrightError
@@ -64,24 +71,33 @@ class Settings(BaseSettings):
     fleet: Path | None = None
     token_file: Path | None = None
     tls_certificate: Path | None = None
-    tls_key: Path | None = None
+    tls_key: Path | None = Field(default=None, validate_default=True)  # judged even if not given
     work_limit: float = Field(default=2.0, gt=0, le=3600)
     watchdog_ms: int = Field(default=30_000, ge=100)
     mass_loss_guard_runs: int = Field(default=100, ge=0)
     log_level: LogLevel = LogLevel.INFO
 
-    @model_validator(mode="after")
-    def _secure(self) -> Self:
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key go together")
-        host, _ = split_address(self.listen)
-        split_address(self.metrics_listen)
-        if not is_loopback(host) and (self.tls_certificate is None or self.token_file is None):
-            raise ValueError(
-                f"listen is {self.listen}: "
-                "anything but loopback needs tls_certificate, tls_key and token_file"
+    @field_validator("listen", "metrics_listen")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        split_address(address)
+        return address
+
+    @field_validator("tls_key")  # after the fields that it goes with
+    @classmethod
+    def _is_secure(cls, tls_key: Path | None, info: ValidationInfo) -> Path | None:
+        listen, tls_certificate = info.data.get("listen"), info.data.get("tls_certificate")
+        faults = []
+        if (tls_certificate is None) != (tls_key is None):
+            faults.append("tls_certificate and tls_key go together")
+        is_open = None in (tls_certificate, tls_key, info.data.get("token_file"))
+        if is_open and listen is not None and not is_loopback(split_address(listen)[0]):
+            faults.append(
+                f"listen is {listen}: anything but loopback needs tls_certificate, tls_key and token_file"
             )
-        return self
+        if faults:
+            raise ValueError("; ".join(faults))
+        return tls_key
 
     @property
     def limits(self) -> WorkLimits:
@@ -108,7 +124,7 @@ def split_address(address: str) -> tuple[str, int]:
         ValueError
     """
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise ValueError(f"an address must be HOST:PORT with a port from 0 to 65535, got {address!r}")
     return host.strip("[]"), int(port)
 

@@ -89,7 +89,7 @@ class Mirror:
 
     async def _follow(self) -> None:
         commits = await self._store.read_commits(
-            self.state.history, self.state.revision, wait_ms=READ_WAIT_MS
+            self.state.history, self.state.revision, wait_ms=READ_WAIT_MS if self.is_connected else 0
         )
         self.is_connected = True
         for commit in commits:

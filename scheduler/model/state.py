@@ -19,7 +19,7 @@ E = TypeVar("E", bound=Entity)
 class State:
     """All mirrored records at one revision.
 
-    Applying a commit twice, or one that is older than the record at hand, changes nothing.
+    Applying a commit twice, or one that is older than the state or than the record at hand, changes nothing.
     """
 
     def __init__(self, history: History, revision: Revision = Revision(0)) -> None:
@@ -30,11 +30,13 @@ class State:
         self._unfinished: dict[JobId, Job] = {}
 
     def apply(self, commit: Commit) -> None:
+        if commit.revision < self.revision:  # it may hold records that have been removed since
+            return
         for record in commit.records:
             self.put(record)
         for key in commit.removed:
             self._remove(key, commit.revision)
-        self.revision = max(self.revision, commit.revision)
+        self.revision = commit.revision
 
     def put(self, record: Record) -> None:
         """Take a record over unless the one at hand is newer."""

@@ -114,11 +114,10 @@ class Chaos:
             return
         reads_work = self._draw.random() < 0.3
         self._around.trace.add(f"the store is out of reach, reads work: {reads_work}")
-        outage.begin(reads_work=reads_work)
-        began_ms = self._around.clock.elapsed_ms()
+        outage.begin(reads_work=reads_work, now_ms=self._around.clock.elapsed_ms())
         await self._last(self._draw.choice((SHORT_OUTAGE_MS_MAX, OUTAGE_MS_MAX)))
         outage.end()
-        self._simulation.records.store_was_away(self._around.clock.elapsed_ms() - began_ms)
+        self._simulation.records.store_was_away(self._around.clock.elapsed_ms() - outage.began_ms)
         self._around.trace.add("the store is back")
 
     async def _restart_store(self) -> None:

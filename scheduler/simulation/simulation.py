@@ -9,7 +9,7 @@ from typing import Any
 from scheduler.model.ids import LauncherId
 from scheduler.simulation.auditor.liveness import faults_after_calm
 from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
-from scheduler.simulation.auditor.records import OUTAGE_NOTICED_MS_MIN, RecordsAuditor
+from scheduler.simulation.auditor.records import RecordsAuditor
 from scheduler.simulation.chaos import Chaos
 from scheduler.simulation.host import Hosts
 from scheduler.simulation.launcher import SimulatedLauncher
@@ -181,9 +181,9 @@ class Simulation:
         self._calm.set()
         for task in busy:
             task.cancel()
-        if self.around.outage.is_on:
-            self.around.outage.end()
-            self.records.store_was_away(OUTAGE_NOTICED_MS_MIN)
+        if (outage := self.around.outage).is_on:
+            outage.end()
+            self.records.store_was_away(self._clock.elapsed_ms() - outage.began_ms)
         self.network.reconnect_all()
         for process in self.replicas:
             process.link.resume()

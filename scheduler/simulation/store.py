@@ -81,9 +81,10 @@ class Outage:
         self.is_on = False
         self.reads_work = False
         self.count = 0
+        self.began_ms = 0
 
-    def begin(self, *, reads_work: bool) -> None:
-        self.is_on, self.reads_work = True, reads_work
+    def begin(self, *, reads_work: bool, now_ms: int) -> None:
+        self.is_on, self.reads_work, self.began_ms = True, reads_work, now_ms
         self.count += 1
 
     def end(self) -> None:

@@ -1,20 +1,23 @@
 """The auditor is worth its trust: each planted bug is found within a few seeds."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from scheduler.control.cycle import Cycle
-from scheduler.control.leases import LeaseWatch
+from scheduler.control.expiry import Expiry
+from scheduler.control.leases import LeaseWatch, LossGuard
 from scheduler.model.ids import LauncherId, RunId
+from scheduler.model.job import Job
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
-from scheduler.model.run import Run
+from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Outcome, Transaction
-from scheduler.model.transitions import sessions
+from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
 from scheduler.service.launchers import Claim, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
@@ -24,7 +27,7 @@ from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.simulation import Parts, Result, simulate
 from scheduler.simulation.store import Store
-from scheduler.simulation.world import Faults, World, world_of
+from scheduler.simulation.world import Faults, Trouble, World, world_of
 
 SEEDS_MAX = 40
 
@@ -111,7 +114,9 @@ class Case:
     Attributes:
         finds: what the violation says, as a pattern.
         faults: the only trouble of these worlds; None: what the seeds draw.
-        broken: the method of the service that does nothing, or something else, in this case.
+        world: what else these worlds have, so that it happens more often.
+        pools: what every pool of these worlds has.
+        broken: methods and functions that do nothing, or something else, in this case.
     """
 
     id: str
@@ -119,7 +124,9 @@ class Case:
     first_seed: int = 0
     parts: Parts = RIGHT
     faults: Faults | None = None
-    broken: tuple[object, str, object] | None = None
+    world: Mapping[str, Any] = field(default_factory=dict)
+    pools: Mapping[str, Any] = field(default_factory=dict)
+    broken: Sequence[tuple[object, str, object]] = ()
 
 
 async def nothing(*_: object, **__: object) -> None:
@@ -130,6 +137,20 @@ def shortest_lease_at_once(state: State, launcher_id: LauncherId) -> int:
     pools = sessions.served_pools(state, launcher_id)
     return min((pool.spec.lease_duration_ms for pool in pools), default=sessions.LEASE_WITHOUT_POOLS_MS)
 
+
+def passes_at_this_instant(guard: LossGuard, runs: int, *, monotonic_ms: int) -> bool:
+    """A guard without a memory: launchers that run out one after the other go past it."""
+    return monotonic_ms >= 0 and runs <= guard._runs_max
+
+
+due_at_ms = settling.due_at_ms
+
+
+def due_if_claimed_at_ms(state: State, job: Job, run: Run) -> int | None:
+    return None if run.state is RunState.PLACED else due_at_ms(state, job, run)
+
+
+SHORT_OUTAGES = Faults(chaos_every_ms=10_000, chaos=(Trouble.STORE_IS_AWAY,))
 
 CASES = [
     Case(
@@ -165,32 +186,53 @@ CASES = [
     Case(
         id="leases_that_go_on_while_the_store_is_away",
         finds="expired at",
-        broken=(LeaseWatch, "restart", lambda _: None),
+        faults=SHORT_OUTAGES,
+        pools={"lease_duration_ms": 12_000},
+        broken=[(LeaseWatch, "restart", lambda _: None)],
+    ),
+    Case(
+        id="leader_that_does_not_notice_a_gap_in_its_own_renewals",
+        finds="expired at",
+        faults=SHORT_OUTAGES,
+        pools={"lease_duration_ms": 12_000},
+        broken=[(Expiry, "_restart_after_gap", lambda _: None)],
+    ),
+    Case(
+        id="guard_that_looks_at_one_instant_only",
+        finds="the guard allows",
+        faults=Faults(chaos_every_ms=20_000, chaos=(Trouble.LAUNCHER_IS_CUT_OFF,)),
+        world={"mass_loss_guard_runs": 1},
+        pools={"lease_duration_ms": 12_000, "self_fencing": True},
+        broken=[(LossGuard, "lets_pass", passes_at_this_instant)],
     ),
     Case(
         id="leader_that_does_not_catch_up_first",
         finds="devices used|used by another|the limit is|live",
         first_seed=20,
         faults=Faults(lag_ms=8_000, crash_permille=15, store_error_permille=40),
-        broken=(Cycle, "_catch_up", nothing),
+        broken=[(Cycle, "_catch_up", nothing)],
     ),
     Case(
         id="leases_that_get_shorter_at_once",
         finds="while its tasks live",
-        first_seed=20,
-        faults=Faults(reply_lost_permille=300, chaos_every_ms=20_000),
-        broken=(sessions, "lease_duration_ms", shortest_lease_at_once),
+        faults=Faults(request_lost_permille=400, reply_lost_permille=400),
+        world={"leases_change_every_ms": 30_000},
+        broken=[(sessions, "lease_duration_ms", shortest_lease_at_once)],
     ),
     Case(
         id="replica_that_takes_what_it_has_not_seen_for_unknown",
         finds="nothing comes of it",
-        faults=Faults(lag_ms=4_000, slow_permille=100),
-        broken=(ServiceParts, "write_known", ServiceParts.write),
+        faults=Faults(lag_ms=4_000),
+        world={"replicas": 3},
+        broken=[
+            (ServiceParts, "write_known", ServiceParts.write),
+            (settling, "due_at_ms", due_if_claimed_at_ms),  # else the lost offer is withdrawn after a lease
+        ],
     ),
     Case(
         id="watch_that_resumes_without_what_it_missed",
         finds="watcher",
-        broken=(Watches, "_catch_up", nothing),
+        broken=[(Watches, "_catch_up", nothing)],
     ),
 ]
 
@@ -199,8 +241,8 @@ CASES = [
 def test_a_planted_bug_is_found(
     case: Case, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
-    if case.broken is not None:
-        monkeypatch.setattr(*case.broken)
+    for owner, name, other in case.broken:
+        monkeypatch.setattr(owner, name, other)
 
     found = first_violation(case)
 
@@ -217,4 +259,6 @@ def first_violation(case: Case) -> Result | None:
 
 def world_for(case: Case, seed: int) -> World:
     world = world_of(seed, with_faults=True)
-    return world if case.faults is None else replace(world, faults=case.faults)
+    pools = tuple((pool_id, replace(spec, **case.pools)) for pool_id, spec in world.pools)
+    faults = world.faults if case.faults is None else case.faults
+    return replace(world, pools=pools, faults=faults, **case.world)

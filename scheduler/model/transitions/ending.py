@@ -79,7 +79,8 @@ def _final_outcome(job: Job, replica: Replica, reason: EndReason) -> EndReason |
 
 def _waiting_again(replica: Replica, run: Run, *, reason: EndReason, now_ms: int) -> Replica:
     was_steady = run.running_at_ms is not None and now_ms - run.running_at_ms >= STEADY_RUN_MS
-    failures = 1 if was_steady else replica.failures + 1
+    earlier = 0 if was_steady else replica.failures
+    failures = earlier if BACK_OFFS[reason] is NO_BACK_OFF else earlier + 1
     not_before_ms = now_ms + BACK_OFFS[reason].after(failures)
     backing_off = Deferral(reason=DeferralReason.BACKING_OFF, not_before_ms=not_before_ms)
     return replace(

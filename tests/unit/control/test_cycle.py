@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from scheduler.model.deferral import DeferralReason
 from scheduler.model.errors import PlannerFailed
-from scheduler.model.ids import PoolId
+from scheduler.model.ids import PoolId, RunId
 from scheduler.model.job import JobPhase
 from scheduler.model.plan import Plan, PlanMethod, WorkLimits
 from scheduler.model.records import Key, Kind
@@ -12,6 +12,7 @@ from scheduler.model.replica import ReplicaState
 from scheduler.model.run import EndReason, RunState
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
+from scheduler.model.transitions.runs import RUNS_KEPT_PER_REPLICA
 from scheduler.model.transitions.settling import RETENTION_MS_MIN
 from scheduler.planner_process.inline import InlinePlanner
 from tests.builders import PRIORITY_CLASSES, a_pool, a_spec
@@ -276,3 +277,21 @@ async def test_a_step_that_no_longer_holds_is_rejected_alone_and_planned_anew() 
         await cell.run_cycle()
         placed = [cell.replica(job_id).live_run for job_id in ids if cell.replica(job_id).live_run]
         assert [cell.run(run_id).pool_id for run_id in placed] == [PoolId("b")]
+
+
+async def test_only_the_newest_runs_of_a_replica_are_kept() -> None:
+    async with a_cell() as cell:
+        await cell.apply_pool()
+        ref = await cell.attach()
+        job_id = (await cell.submit()).view.job.id
+        await cell.run_cycle()
+        for _ in range(RUNS_KEPT_PER_REPLICA + 1):
+            run_id = cell.live_run(job_id).id
+            await cell.claim(ref, run_id)
+            await cell.report(ref, run_id, RunState.ENDED, EndReason.RECLAIMED)
+            await cell.run_cycle()
+
+        kept = [cell.run(RunId(run_id)).run_number for run_id in cell.mirror.state.ids(Kind.RUN)]
+
+        assert sorted(kept) == list(range(3, RUNS_KEPT_PER_REPLICA + 3))
+        assert cell.live_run(job_id).run_number == max(kept)

@@ -6,6 +6,7 @@ from scheduler.model.errors import StaleSession
 from scheduler.model.ids import JobId, LauncherId
 from scheduler.model.replica import ReplicaState
 from scheduler.model.run import EndReason, RunState
+from scheduler.model.transitions.sessions import LEASE_WITHOUT_POOLS_MS
 from scheduler.model.transitions.settling import OFFER_MS_MIN
 from scheduler.service.launchers import SessionRef
 from tests.builders import a_pool
@@ -204,3 +205,30 @@ async def test_an_offer_that_nobody_claims_is_withdrawn_in_the_end() -> None:
             await cell.run_cycle()
 
         assert cell.first_run(job_id).end_reason is EndReason.INFRASTRUCTURE
+
+
+async def test_a_lease_that_was_made_shorter_is_so_only_after_the_longer_one_ran_out() -> None:
+    async with a_cell() as cell:
+        await cell.apply_pool(a_pool(lease_duration_ms=LEASE_MS))
+        ref = await cell.attach()
+        await cell.apply_pool(a_pool(lease_duration_ms=LEASE_MS // 2))
+
+        assert (await cell.launchers.renew(ref)).lease_duration_ms == LEASE_MS
+        await cell.attach()
+        assert cell.mirror.state.sessions()[0].lease_duration_ms == LEASE_MS
+
+        await cell.run_cycle()
+        await pass_a_lease(cell)
+        assert cell.mirror.state.sessions()[0].is_expired
+        await cell.attach()
+        assert cell.mirror.state.sessions()[0].lease_duration_ms == LEASE_MS // 2
+
+
+async def test_a_launcher_that_comes_before_its_pools_is_missed_soon() -> None:
+    async with a_cell() as cell:
+        ref = await cell.attach()
+        assert cell.mirror.state.sessions()[0].lease_duration_ms == LEASE_WITHOUT_POOLS_MS
+
+        await cell.apply_pool(a_pool(lease_duration_ms=LEASE_MS))
+
+        assert (await cell.launchers.renew(ref)).lease_duration_ms == LEASE_MS

@@ -4,7 +4,7 @@ import pytest
 
 from scheduler.model.errors import IllegalTransition, NotFound, RequestIdReused, StaleEtag
 from scheduler.model.ids import LauncherId, PoolId
-from scheduler.model.pool import NodeGroup
+from scheduler.model.pool import NodeGroup, PoolStatus
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import ReplicaState
 from scheduler.model.run import EndReason, RunState
@@ -167,3 +167,20 @@ async def test_an_unknown_pool_is_not_found() -> None:
     async with a_cell() as cell:
         with pytest.raises(NotFound, match="pool 'nowhere'"):
             await cell.fleet.cordon(PoolId("nowhere"), reason="x", caller=cell.caller())
+
+
+async def test_a_pool_takes_nothing_from_its_old_launcher_over_to_its_new_one() -> None:
+    async with a_cell() as cell:
+        pool_id = await cell.apply_pool()
+        await cell.attach()
+        await cell.fleet.cordon(pool_id, reason="it moves", caller=cell.caller())
+
+        await cell.apply_pool(a_pool(launcher_id=LauncherId("other")))
+        await cell.fleet.uncordon(pool_id, caller=cell.caller())
+
+        (pool,) = cell.mirror.state.pools()
+        assert pool.status == PoolStatus()
+        assert not pool.is_open
+        await cell.attach("other")
+        (pool,) = cell.mirror.state.pools()
+        assert pool.is_open
