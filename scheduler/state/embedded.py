@@ -23,6 +23,8 @@ from scheduler.state.server import StoreMisconfigured
 START_SECONDS_MAX = 60  # a large append-only file takes a while to be read
 STOP_SECONDS_MAX = 20
 POLL_SECONDS = 0.02
+LOCK_TRIES = 40
+LOCK_RETRY_SECONDS = 0.05
 PING_TIMEOUT_MS = 5_000
 RESTART_DELAY_SECONDS_MIN = 0.05
 RESTART_DELAY_SECONDS_MAX = 5.0
@@ -81,7 +83,7 @@ class EmbeddedValkey:
             StoreUnavailable: the server does not start; with the end of its log.
         """
         self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _locked(self._data_dir)
+        self._lock = await _locked_soon(self._data_dir)
         try:
             self._socket_path = _socket_path(self._data_dir)
             await self._stop_orphan()
@@ -183,6 +185,16 @@ def _socket_path(data_dir: Path) -> Path:
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
         return path
     return Path(tempfile.mkdtemp(prefix="placewright-")) / "valkey.sock"
+
+
+async def _locked_soon(data_dir: Path) -> int:
+    """As `_locked`; a child that a killed process was just starting holds the lock until it executes."""
+    for _ in range(LOCK_TRIES - 1):
+        try:
+            return _locked(data_dir)
+        except DataDirectoryInUse:
+            await asyncio.sleep(LOCK_RETRY_SECONDS)
+    return _locked(data_dir)
 
 
 def _locked(data_dir: Path) -> int:

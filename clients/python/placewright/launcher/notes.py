@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from placewright.launcher.files import (
 
 RUN_ID_PATTERN = re.compile(r"[a-z0-9-]{1,63}")
 REMOVED_PREFIX = ".removed-"
+LOCK_TRIES = 40
+LOCK_RETRY_S = 0.05
 
 
 class StateDirectoryInUse(Exception):
@@ -137,11 +140,21 @@ class Notes:
         return self._runs_dir / run_id
 
     def _take_lock(self) -> None:
+        """A child that a killed launcher was just starting holds the lock until it executes: wait a bit."""
+        for _ in range(LOCK_TRIES):
+            if self._is_lock_taken():
+                return
+            time.sleep(LOCK_RETRY_S)
+        os.close(self._lock)
+        raise StateDirectoryInUse(f"another launcher runs with state dir {self._state_dir}")
+
+    def _is_lock_taken(self) -> bool:
+        """Take the lock, if it is free."""
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._lock)
-            raise StateDirectoryInUse(f"another launcher runs with state dir {self._state_dir}") from error
+        except BlockingIOError:
+            return False
+        return True
 
     def _read_launcher(self) -> bool:
         content = _decoded(self._state_dir / "launcher.json")
