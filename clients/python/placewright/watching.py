@@ -17,7 +17,7 @@ from placewright.views import JobEvent, JobView
 from placewright.words import WaitFor, WatchEventKind
 
 OnChange = Optional[Callable[[JobView], object]]  # noqa: UP045  (runs under 3.10)
-STREAM_S_MAX = 600.0  # a stream is renewed by cursor, so that a silent one is noticed
+STREAM_S_MAX = 60.0  # a stream is renewed by cursor, so that one that lost its server is noticed
 
 
 class Watcher:
