@@ -2,6 +2,6 @@
 
 import os
 
-# Tests start processes while clients of the same process are connected. With its fork handlers gRPC may
-# then lose a stream for good; nothing here uses gRPC after a fork without an exec.
+# Tests start processes while clients of the same process are connected; nothing here uses gRPC after a fork
+# without an exec, so its fork handlers can only stand in the way.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
