@@ -10,7 +10,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from placewright import (
     Replica,
     ReplicaState,
     Unavailable,
+    WatchEventKind,
 )
 from tests.ledger import TASK, Ledger
 from tests.processes import WITHIN_S, Cell, a_pool, a_running_cell, wait_until
@@ -166,6 +167,7 @@ class Story:
     observer: Observer = field(default_factory=Observer)
     calm: threading.Event = field(default_factory=threading.Event)
     acknowledged: dict[str, str] = field(default_factory=dict)
+    _watching: Client | None = None
 
     def client(self) -> Client:
         return Client(self.cell.address, timeout_s=CALL_TIMEOUT_S, outage_s_max=WITHIN_S)
@@ -203,6 +205,24 @@ class Story:
                 with suppress(Unavailable, DeadlineExceeded):
                     self.observer.look(list(client.list_jobs(page_size=1000)))
 
+    def watch_until_finished(self, last: str) -> set[str]:
+        """The jobs that one watch, over all outages, says are over, up to the last one."""
+        finished = set[str]()
+        with self.client() as client:
+            self._watching = client
+            for event in client.watch_jobs():
+                assert event.kind is not WatchEventKind.RESTARTED, "the watch has lost its position"
+                if event.job is not None and event.job.is_finished:
+                    finished.add(event.job_id)
+                if last in finished:
+                    break
+        return finished
+
+    def close(self) -> None:
+        """End the watch, so that nobody waits for it when something else has failed."""
+        if self._watching is not None:
+            self._watching.close()
+
     def wait_until_finished(self) -> list[JobView]:
         """The short jobs once all are over."""
 
@@ -226,18 +246,23 @@ def test_kill_9_of_anything_loses_no_job_and_runs_nothing_twice(
     pool = a_pool("own", nodes=NODES, self_fencing=self_fencing, lease_duration_seconds=LEASE_S)
     with ThreadPoolExecutor() as threads, a_running_cell(tmp_path, pool) as cell, cell.client() as client:
         story, kills = Story(cell, ledger), Kills(cell, seed=seed)
-        service = client.submit(story.service())
-        with _meanwhile(threads, story):
-            kills.run()
-        jobs = story.wait_until_finished()
-        service.cancel()
-        service.wait(timeout=CALM_S_MAX)
+        with closing(story):
+            service = client.submit(story.service())
+            watching = threads.submit(story.watch_until_finished, service.job_id)
+            with _meanwhile(threads, story):
+                kills.run()
+            jobs = story.wait_until_finished()
+            service.cancel()
+            service.wait(timeout=CALM_S_MAX)
 
-        log.warning("%d jobs, %d looks, kills: %s", len(jobs), story.observer.looks, ", ".join(kills.done))
-        assert {job.name: job.job_id for job in jobs} == story.acknowledged
-        assert {job.phase for job in jobs} == {JobPhase.SUCCEEDED}
-        assert client.get_pool("own").usage.runs == 0
-        assert len(_histories(cell)) == 1
+            log.warning(
+                "%d jobs, %d looks, kills: %s", len(jobs), story.observer.looks, ", ".join(kills.done)
+            )
+            assert {job.name: job.job_id for job in jobs} == story.acknowledged
+            assert {job.phase for job in jobs} == {JobPhase.SUCCEEDED}
+            assert watching.result(WITHIN_S) == {service.job_id, *story.acknowledged.values()}
+            assert client.get_pool("own").usage.runs == 0
+            assert len(_histories(cell)) == 1
     ledger.check_nothing_ran_twice()
     ledger.check_everything_was_done([task for job in jobs for task in _tasks_of_last_run(job)])
     if not self_fencing:

@@ -18,6 +18,10 @@ RECONNECT_MS_MAX = 5_000
 SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
+            # No policy for streams: watches go on by cursor by themselves. With one, a stream whose attempts
+            # have all failed now and then ends without ending its pending read, which then waits for ever
+            # (seen with grpcio 1.85.1: a status, and receive_message still due).
+            {"name": [{"service": "placewright.v1.JobService", "method": "WatchJobs"}]},
             {
                 "name": [
                     {"service": "placewright.v1.JobService"},

@@ -18,6 +18,7 @@ from placewright.words import WaitFor, WatchEventKind
 
 OnChange = Optional[Callable[[JobView], object]]  # noqa: UP045  (runs under 3.10)
 STREAM_S_MAX = 60.0  # a stream is renewed by cursor, so that one that lost its server is noticed
+FIRST_ATTEMPTS_MAX = 5  # without any answer: the address is wrong, or nobody is there
 
 
 class Watcher:
@@ -38,6 +39,7 @@ class Watcher:
         self._outage = Outage(operations.settings.outage_s_max)
         self._stream: Stream | None = None
         self._has_begun = False  # something was given since the start or RESTARTED
+        self._attempts_left = FIRST_ATTEMPTS_MAX
         self._has_answered = False
 
     def next(self) -> Operation[JobEvent | None]:
@@ -93,8 +95,9 @@ class Watcher:
         self.close()
         if self._deadline.has_passed():
             raise errors.DeadlineExceeded("the time to wait is over") from fault
-        if not self._has_answered and isinstance(fault, errors.Unavailable):
-            raise fault  # a wrong address shows at once; gRPC has retried already
+        self._attempts_left -= 1
+        if not self._has_answered and isinstance(fault, errors.Unavailable) and not self._attempts_left:
+            raise fault
         yield Sleep(self._deadline.left_s(self._outage.pause_s(fault)))
 
     def _start_anew(self, fault: errors.OutOfRange) -> Operation[None]:
