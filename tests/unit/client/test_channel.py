@@ -16,7 +16,7 @@ METHODS = [
 
 
 def repeats(service: str, method: str) -> bool:
-    """Whether the entry that gRPC takes, the one that names the method before the one of its service, retries."""
+    """Whether gRPC retries: an entry that names the method goes before the one of its service."""
     entries = json.loads(SERVICE_CONFIG)["methodConfig"]
     for wanted in ({"service": service, "method": method}, {"service": service}):
         for entry in entries:
