@@ -17,6 +17,7 @@ log = structlog.get_logger()
 
 READ_WAIT_MS = 5_000
 RETRY_AFTER_MS = 200
+BEHIND_COMMITS = 200  # that came with one read: there are more
 
 
 class Listener(Protocol):
@@ -33,6 +34,7 @@ class Mirror:
 
     Attributes:
         is_connected: the last read of the stream worked.
+        is_caught_up: it gave all that there was.
         disconnections: how often the store went out of reach or the state was loaded anew; a rise means that
             time has passed unseen.
     """
@@ -41,6 +43,7 @@ class Mirror:
         self._store, self._clock, self._metrics = store, clock, metrics
         self.state = state
         self.is_connected = True
+        self.is_caught_up = True
         self.disconnections = 0
         self._listeners: list[Listener] = []
         self._advanced = asyncio.Condition()
@@ -92,6 +95,7 @@ class Mirror:
             self.state.history, self.state.revision, wait_ms=READ_WAIT_MS if self.is_connected else 0
         )
         self.is_connected = True
+        self.is_caught_up = len(commits) < BEHIND_COMMITS
         for commit in commits:
             self._metrics.lifecycle.record_commit(self.state, commit)
             self.state.apply(commit)
@@ -101,17 +105,22 @@ class Mirror:
                 listener.committed(commits)
             await self._announce()
 
+    async def start_over(self, state: State) -> None:
+        """Take over a state that was loaded, in place of the one at hand."""
+        self.state = state
+        log.warning("mirror_reloaded", history=state.history, revision=state.revision)
+        self._time_passed_unseen()
+        for listener in tuple(self._listeners):
+            listener.reloaded(state)
+        await self._announce()
+
     async def _reload(self) -> None:
         try:
-            self.state = await self._store.load()
+            loaded = await self._store.load()
         except StoreUnavailable as error:
             await self._wait_for_store(error)
             return
-        log.warning("mirror_reloaded", history=self.state.history, revision=self.state.revision)
-        self._time_passed_unseen()
-        for listener in tuple(self._listeners):
-            listener.reloaded(self.state)
-        await self._announce()
+        await self.start_over(loaded)
 
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
         if self.is_connected:

@@ -1,7 +1,7 @@
 """The mirror: follows the store's stream, and knows when time has passed that it did not see."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,7 +13,7 @@ from scheduler.model.transaction import Commit, Put, Transaction
 from scheduler.state.memory import MemoryStore
 from tests.builders import a_job
 from tests.cell import ManualClock
-from tests.unit.mirror.stores import JOB, JOB_KEY, SUBMIT, FrailStore, a_mirror, following
+from tests.unit.mirror.stores import JOB, JOB_KEY, SUBMIT, FrailStore, a_mirror, following, until
 
 
 class Heard:
@@ -28,15 +28,6 @@ class Heard:
 
     def reloaded(self, state: State) -> None:
         self.reloads.append(state)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let others run until it holds."""
-    for _ in range(1_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it never came to hold")
 
 
 async def write_jobs(memory: MemoryStore, *names: str) -> None:

@@ -1,0 +1,179 @@
+"""Several processes over one store: any answers, one leads, and each can be replaced or lost."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from placewright import Client, DeadlineExceeded, Job, JobHandle, JobPhase, Unavailable
+from scheduler.control.leader import LEADER_LEASE_MS
+from tests.ledger import TASK, Ledger
+from tests.processes import WITHIN_S, a_cell, a_pool, planners_of, wait_until
+from tests.replicas import Replica, Replicas, replicas
+
+log = logging.getLogger(__name__)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+FAILOVER_S_MAX = LEADER_LEASE_MS / 1000 + 1
+CALM_S_MAX = 60.0
+SUBMIT_EVERY_S = 0.2
+
+
+def a_job(name: str, script: str = "true") -> Job:
+    return Job(name=name, accelerators="h100:1", command=["sh", "-c", script])
+
+
+@contextmanager
+def two_replicas(folder: Path) -> Iterator[Replicas]:
+    """Two whole services and a launcher that knows both."""
+    with a_cell(folder, a_pool("own", nodes=4)) as cell, replicas(cell) as running:
+        for name in ("a", "b"):
+            running.add(name, "serve").start()
+        cell.start_launcher()
+        cell.wait_until_ready()
+        yield running
+
+
+class Story:
+    """Jobs that are submitted all the time, and one that runs all the time."""
+
+    def __init__(self, running: Replicas, ledger: Ledger) -> None:
+        self._running, self._ledger = running, ledger
+        self.is_over = threading.Event()
+        self.acknowledged: dict[str, str] = {}
+
+    def long_job(self) -> Job:
+        return self._job("long", seconds_of_work=3600)
+
+    def _job(self, name: str, *, seconds_of_work: float) -> Job:
+        return Job(
+            name=name, accelerators="h100:1", command=["sh", "-c", TASK], grace_period="1s",
+            env=self._ledger.environment(seconds_of_work=seconds_of_work), estimated_duration="1h",
+        )  # fmt: skip
+
+    def submit_until_over(self) -> None:
+        with Client(self._running.addresses, tls=False, timeout_s=5.0, outage_s_max=WITHIN_S) as client:
+            while not self.is_over.wait(SUBMIT_EVERY_S):
+                job = self._job(f"short-{len(self.acknowledged)}", seconds_of_work=0.1)
+                submit = partial(self._submit, client, job)
+                self.acknowledged[job.name] = wait_until(submit, "acknowledged", within_s=CALM_S_MAX)
+
+    def _submit(self, client: Client, job: Job) -> str:
+        with suppress(Unavailable, DeadlineExceeded):
+            return client.submit(job, request_id=f"request-{job.name}").job_id
+        return ""
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        with ThreadPoolExecutor() as threads:
+            submitting = threads.submit(self.submit_until_over)
+            try:
+                yield
+            finally:
+                self.is_over.set()
+            submitting.result()
+
+
+def replace(replica: Replica) -> None:
+    """One step of a rolling upgrade: the old process drains, the new one gets ready."""
+    replica.stop()
+    replica.start()
+    wait_until(lambda: replica.readiness()[0] == 200, f"{replica.name} is ready")
+
+
+@pytest.mark.parametrize(
+    "commands", [("serve", "serve"), ("api", "api", "control", "control")], ids=["serve", "api_and_control"]
+)
+def test_a_rolling_upgrade_is_not_noticed(tmp_path: Path, commands: tuple[str, ...]) -> None:
+    ledger = Ledger.of(tmp_path / "ledger")
+    with a_cell(tmp_path, a_pool("own", nodes=4)) as cell, replicas(cell) as running:
+        for number, command in enumerate(commands):
+            running.add(f"{command}-{number}", command).start()
+        cell.start_launcher()
+        cell.wait_until_ready()
+        story = Story(running, ledger)
+        with cell.client() as client:
+            long_job = client.submit(story.long_job())
+            before = long_job.wait(until="running", timeout=WITHIN_S)
+            with story.going_on():
+                for replica in running.all.values():
+                    replace(replica)
+            jobs = {name: client.get_job(job_id) for name, job_id in story.acknowledged.items()}
+            finished = [client.handle(job.job_id).wait(timeout=CALM_S_MAX) for job in jobs.values()]
+            after = client.get_job(long_job.job_id)
+
+            assert len(jobs) > 10
+            assert {job.phase for job in finished} == {JobPhase.SUCCEEDED}
+            assert {job.replicas[0].runs for job in finished} == {1}
+            assert after.replicas[0].run == before.replicas[0].run, "the running job was interrupted"
+            long_job.cancel()
+            long_job.wait(timeout=WITHIN_S)
+    ledger.check_nothing_ran_twice()
+    assert len(ledger.entries("start")) == len(finished) + 1
+
+
+def test_another_leads_at_once_when_the_leader_drains_and_soon_when_it_is_killed(tmp_path: Path) -> None:
+    with two_replicas(tmp_path) as running:
+        first = running.leader()
+        (second,) = running.others(first)
+        with second.client() as client:
+            first.stop()
+            stopped_s = time.monotonic()
+            client.submit(a_job("after-drain")).wait(until="placed", timeout=WITHIN_S)
+            drained_s = time.monotonic() - stopped_s
+        first.start()
+        with first.client() as client:
+            client.list_jobs()
+            second.kill()
+            killed_s = time.monotonic()
+            client.submit(a_job("after-kill")).wait(until="placed", timeout=WITHIN_S)
+            lost_s = time.monotonic() - killed_s
+
+        log.warning("first placement %.2f s after a drain, %.2f s after kill -9", drained_s, lost_s)
+        assert drained_s < 3
+        assert lost_s < FAILOVER_S_MAX
+
+
+def test_a_leader_that_was_stopped_in_a_cycle_finds_another_and_follows(tmp_path: Path) -> None:
+    with two_replicas(tmp_path) as running:
+        stalled = running.leader()
+        (other,) = running.others(stalled)
+        with other.client() as client, stalled.client() as client_of_stalled:
+            handle = submit_and_stop_between_plan_and_commit(client, client_of_stalled, stalled)
+            handle.wait(timeout=WITHIN_S)
+            wait_until(other.leads, "the other leads")
+            stalled.send(signal.SIGCONT)
+            wait_until(lambda: not stalled.leads() and stalled.readiness()[0] == 200, "it follows")
+            later = client_of_stalled.submit(a_job("later")).wait(timeout=WITHIN_S)
+
+            jobs = list(client.list_jobs())
+            assert {job.job_id for job in jobs} == {handle.job_id, later.job_id}
+            assert {(job.phase, job.replicas[0].runs) for job in jobs} == {(JobPhase.SUCCEEDED, 1)}
+            assert other.leads()
+
+
+def ids(client: Client) -> set[str]:
+    return {job.job_id for job in client.list_jobs()}
+
+
+def submit_and_stop_between_plan_and_commit(
+    client: Client, client_of_stalled: Client, stalled: Replica
+) -> JobHandle:
+    """The leader waits for its planner while it is stopped; the plan lies ready when it goes on."""
+    assert stalled.process is not None
+    (planner,) = planners_of(stalled.process.process_id)
+    os.kill(planner, signal.SIGSTOP)
+    handle = client.submit(a_job("planned-twice"))
+    wait_until(lambda: handle.job_id in ids(client_of_stalled), "the leader has seen the job")
+    stalled.send(signal.SIGSTOP)
+    os.kill(planner, signal.SIGCONT)
+    return handle
