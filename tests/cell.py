@@ -201,11 +201,8 @@ async def a_cell(
         metrics=metrics,
         settings=settings or control_settings(),
     )
-    fence = await (
-        memory.acquire("test", duration_ms=10**12)
-        if leadership is None
-        else leadership.acquire("test", duration_ms=LEASE_MS)
-    )
+    lease_ms = 10**12 if leadership is None else LEASE_MS
+    fence = await (leadership or memory).acquire("test", duration_ms=lease_ms)
     assert fence is not None
     agenda = Agenda()
     mirror.add_listener(agenda)

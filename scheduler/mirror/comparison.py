@@ -1,6 +1,5 @@
 """The background comparison: a mirror against a full load of the store, at one revision."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -44,7 +43,7 @@ class Comparison:
         Raises:
             StoreUnavailable, NotCaughtUp
         """
-        twin = _Twin(self._mirror)
+        twin = _Twin(self._mirror, self._clock)
         self._mirror.add_listener(twin)
         try:
             twin.begin(await self._store.load())
@@ -59,13 +58,13 @@ class Comparison:
             self._mirror.remove_listener(twin)
         self._record(ComparisonResult.DIFFERENT if differing else ComparisonResult.EQUAL)
         if differing:
-            await self._repair(twin.state, differing)
+            self._repair(twin.state, differing)
         return differing
 
     def _record(self, result: ComparisonResult) -> None:
         self._series.record_comparison(result)
 
-    async def _repair(self, loaded: State, differing: Sequence[Key]) -> None:
+    def _repair(self, loaded: State, differing: Sequence[Key]) -> None:
         self._series.record_differences(len(differing))
         log.error(
             "mirror_differs",
@@ -73,7 +72,7 @@ class Comparison:
             differences=len(differing),
             keys=[f"{key.kind}/{key.id}" for key in differing[:KEYS_LOGGED_MAX]],
         )
-        await self._mirror.start_over(loaded)
+        self._mirror.start_over(loaded)
 
 
 class _Twin:
@@ -83,8 +82,8 @@ class _Twin:
         is_stale: the mirror has started over meanwhile.
     """
 
-    def __init__(self, mirror: Mirror) -> None:
-        self._mirror = mirror
+    def __init__(self, mirror: Mirror, clock: Clock) -> None:
+        self._mirror, self._clock = mirror, clock
         self._early: list[Commit] = []
         self._state: State | None = None
         self.is_stale = False
@@ -116,7 +115,7 @@ class _Twin:
             if self._mirror.state.record(key) != self.state.record(key):
                 found.append(key)
             if number % RECORDS_PER_SLICE == RECORDS_PER_SLICE - 1:
-                await asyncio.sleep(0)
+                await self._clock.sleep(0)
         return found
 
     def _keys(self) -> Iterator[Key]:

@@ -46,7 +46,7 @@ class Mirror:
         self.is_caught_up = True
         self.disconnections = 0
         self._listeners: list[Listener] = []
-        self._advanced = asyncio.Condition()
+        self._waiting: dict[asyncio.Future[None], Revision] = {}
         self._disconnected = asyncio.Event()
 
     @classmethod
@@ -77,14 +77,18 @@ class Mirror:
         """
         if self.state.revision >= revision:
             return
+        seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[seen] = revision
         try:
-            async with asyncio.timeout(timeout_ms / 1000), self._advanced:
-                await self._advanced.wait_for(lambda: self.state.revision >= revision)
+            async with asyncio.timeout(timeout_ms / 1000):
+                await seen
         except TimeoutError:
             raise NotCaughtUp(
                 f"this replica is at revision {self.state.revision} and has not seen {revision} "
                 f"within {timeout_ms} ms"
             ) from None
+        finally:
+            self._waiting.pop(seen, None)
 
     async def disconnected(self) -> None:
         """Wait until the store goes out of reach the next time, or the state is loaded anew."""
@@ -103,16 +107,16 @@ class Mirror:
         if commits:
             for listener in tuple(self._listeners):
                 listener.committed(commits)
-            await self._announce()
+            self._announce()
 
-    async def start_over(self, state: State) -> None:
+    def start_over(self, state: State) -> None:
         """Take over a state that was loaded, in place of the one at hand."""
         self.state = state
         log.warning("mirror_reloaded", history=state.history, revision=state.revision)
         self._time_passed_unseen()
         for listener in tuple(self._listeners):
             listener.reloaded(state)
-        await self._announce()
+        self._announce()
 
     async def _reload(self) -> None:
         try:
@@ -120,7 +124,7 @@ class Mirror:
         except StoreUnavailable as error:
             await self._wait_for_store(error)
             return
-        await self.start_over(loaded)
+        self.start_over(loaded)
 
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
         if self.is_connected:
@@ -134,6 +138,10 @@ class Mirror:
         self._disconnected.set()
         self._disconnected = asyncio.Event()
 
-    async def _announce(self) -> None:
-        async with self._advanced:
-            self._advanced.notify_all()
+    def _announce(self) -> None:
+        """Let go on who has waited for this revision."""
+        reached = [seen for seen, revision in self._waiting.items() if revision <= self.state.revision]
+        for seen in reached:
+            del self._waiting[seen]
+            if not seen.done():
+                seen.set_result(None)

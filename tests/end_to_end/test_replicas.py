@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from placewright import Client, DeadlineExceeded, Job, JobHandle, JobPhase, Unavailable
+from placewright import Client, DeadlineExceeded, Job, JobHandle, JobPhase, JobView, Unavailable
 from scheduler.control.leader import LEADER_LEASE_MS
 from tests.ledger import TASK, Ledger
 from tests.processes import WITHIN_S, a_cell, a_pool, planners_of, wait_until
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 FAILOVER_S_MAX = LEADER_LEASE_MS / 1000 + 1
+STALE = 'placewright_store_transactions_total{result="stale_fence"}'
 CALM_S_MAX = 60.0
 SUBMIT_EVERY_S = 0.2
 
@@ -149,16 +150,25 @@ def test_a_leader_that_was_stopped_in_a_cycle_finds_another_and_follows(tmp_path
         (other,) = running.others(stalled)
         with other.client() as client, stalled.client() as client_of_stalled:
             handle = submit_and_stop_between_plan_and_commit(client, client_of_stalled, stalled)
-            handle.wait(timeout=WITHIN_S)
-            wait_until(other.leads, "the other leads")
+            placed = handle.wait(until="placed", timeout=WITHIN_S)
+            assert other.leads()
             stalled.send(signal.SIGCONT)
             wait_until(lambda: not stalled.leads() and stalled.readiness()[0] == 200, "it follows")
             later = client_of_stalled.submit(a_job("later")).wait(timeout=WITHIN_S)
+            finished = handle.wait(timeout=WITHIN_S)
 
-            jobs = list(client.list_jobs())
-            assert {job.job_id for job in jobs} == {handle.job_id, later.job_id}
-            assert {(job.phase, job.replicas[0].runs) for job in jobs} == {(JobPhase.SUCCEEDED, 1)}
+            assert {(job.phase, job.replicas[0].runs) for job in (finished, later)} == {
+                (JobPhase.SUCCEEDED, 1)
+            }
+            assert run_of(finished) == run_of(placed)
             assert other.leads()
+            log.warning("%d writes refused by the fence", stalled.metric(STALE))
+
+
+def run_of(job: JobView) -> str:
+    run = job.replicas[0].run
+    assert run is not None, job
+    return run.run_id
 
 
 def ids(client: Client) -> set[str]:
