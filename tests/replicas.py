@@ -7,7 +7,7 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +63,7 @@ class Replica:
 
     Attributes:
         command: serve, api or control.
+        settings: as environment variables.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Replica:
     options: list[str]
     port: int
     metrics_port: int
+    settings: dict[str, str]
     process: RunningProcess | None = None
 
     @property
@@ -88,7 +90,9 @@ class Replica:
             "scheduler", self.command, *listens,
             f"--metrics-listen=127.0.0.1:{self.metrics_port}", *self.options,
         ]  # fmt: skip
-        self.process = RunningProcess(command, self.log, environment=self.cell.environment)
+        self.process = RunningProcess(
+            command, self.log, environment={**self.cell.environment, **self.settings}
+        )
         self.process.read_until(READY if listens else CONTROLS_READY)
 
     def stop(self) -> None:
@@ -145,17 +149,14 @@ class Replicas:
     def addresses(self) -> str:
         return ",".join(each.address for each in self.all.values() if each.command != "control")
 
-    def add(self, name: str, command: str, *options: str) -> Replica:
+    def add(self, name: str, command: str, *, env: Mapping[str, str] | None = None) -> Replica:
         """A process that has not been started yet."""
         fleet = [] if command == "api" else self.cell.options
+        options = [f"--redis-url={self.valkey.url}", *fleet]
         replica = Replica(
-            name,
-            command,
-            self.cell,
-            [f"--redis-url={self.valkey.url}", *fleet, *options],
-            free_port(),
-            free_port(),
-        )
+            name=name, command=command, cell=self.cell, options=options,
+            port=free_port(), metrics_port=free_port(), settings=dict(env or {}),
+        )  # fmt: skip
         self.all[name] = replica
         self.cell.address = self.addresses
         return replica

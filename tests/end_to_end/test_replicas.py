@@ -3,6 +3,8 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,18 +13,33 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import grpc
 import pytest
 
-from placewright import Client, DeadlineExceeded, Job, JobHandle, JobPhase, JobView, Unavailable
+from placewright import (
+    Client,
+    DeadlineExceeded,
+    Job,
+    JobHandle,
+    JobPhase,
+    JobView,
+    Unavailable,
+    WatchEventKind,
+)
+from placewright.v1 import job_service_pb2, job_service_pb2_grpc
 from scheduler.control.leader import LEADER_LEASE_MS
+from scheduler.model.ids import CellId
+from scheduler.model.records import Kind
+from scheduler.state.keys import Keys
 from tests.ledger import TASK, Ledger
-from tests.processes import WITHIN_S, a_cell, a_pool, planners_of, wait_until
+from tests.processes import STOP_S_MAX, WITHIN_S, a_cell, a_pool, planners_of, wait_until
 from tests.replicas import Replica, Replicas, replicas
 
 log = logging.getLogger(__name__)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
+EXIT_BAD_SETTINGS = 2
 FAILOVER_S_MAX = LEADER_LEASE_MS / 1000 + 1
 STALE = 'placewright_store_transactions_total{result="stale_fence"}'
 CALM_S_MAX = 60.0
@@ -187,3 +204,108 @@ def submit_and_stop_between_plan_and_commit(
     stalled.send(signal.SIGSTOP)
     os.kill(planner, signal.SIGCONT)
     return handle
+
+
+# --- reads and watches across replicas ---
+
+
+def test_a_watch_goes_on_at_another_replica_and_after_a_restart_of_both(tmp_path: Path) -> None:
+    with two_replicas(tmp_path) as running:
+        here, there = running.all.values()
+        with here.client() as client:
+            start = next(event for event in client.watch_jobs() if event.cursor)
+            names = {client.submit(a_job(f"job-{number}")).job.name for number in range(5)}
+        for replica in (here, there):
+            with replica.client() as client:
+                assert names_after(client, start.cursor, count=5) == names
+        for replica in (here, there):
+            replica.stop()
+        for replica in (here, there):
+            replica.start()
+        with there.client() as client:
+            assert names_after(client, start.cursor, count=5) == names
+
+
+def names_after(client: Client, cursor: str, *, count: int) -> set[str]:
+    """Names of the jobs that a watch from there tells of, once it told of so many."""
+    names = set[str]()
+    for event in client.watch_jobs(cursor=cursor):
+        assert event.kind is not WatchEventKind.RESTARTED
+        if event.job is not None:
+            names.add(event.job.name)
+        if len(names) == count:
+            break
+    return names
+
+
+def test_a_watch_survives_the_loss_of_its_replica(tmp_path: Path) -> None:
+    with two_replicas(tmp_path) as running, Client(running.addresses, tls=False) as client:
+        last = client.submit(a_job("last", "sleep 3"))
+        with ThreadPoolExecutor() as threads:
+            following = threads.submit(lambda: [job.phase for job in last.watch()])
+            last.wait(until="running", timeout=WITHIN_S)
+            for replica in list(running.all.values()):
+                replica.kill()
+                replica.start()
+
+            assert following.result(timeout=CALM_S_MAX)[-1] is JobPhase.SUCCEEDED
+
+
+def test_what_was_written_at_one_replica_is_read_at_another(tmp_path: Path) -> None:
+    with two_replicas(tmp_path) as running:
+        here, there = running.all.values()
+        with grpc.insecure_channel(there.address) as channel, here.client() as client:
+            stub = job_service_pb2_grpc.JobServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+            for number in range(50):
+                job = client.submit(a_job(f"job-{number}")).job
+                request = job_service_pb2.GetJobRequest(job_id=job.job_id, min_revision=job.revision)
+                assert stub.GetJob(request, timeout=WITHIN_S).job.job_id == job.job_id
+
+
+# --- mirrors ---
+
+
+def test_a_planted_difference_is_found_and_mended(tmp_path: Path) -> None:
+    with a_cell(tmp_path, a_pool("own")) as cell, replicas(cell) as running:
+        replica = running.add("a", "serve", env={"PLACEWRIGHT_MIRROR_COMPARISON_MS": "300"})
+        replica.start()
+        with replica.client() as client, running.valkey.client() as valkey:
+            job = client.submit(a_job("rewritten"))
+            records = Keys(CellId("main")).records(Kind.JOB)
+            wait_until(lambda: client.get_job(job.job_id).deferrals, "it is left alone from now on")
+            before = valkey.hget(records, job.job_id)
+            assert isinstance(before, bytes)
+            valkey.hset(records, job.job_id, before.replace(b"rewritten", b"corrected"))
+            wait_until(lambda: replica.metric("placewright_mirror_differences_total") == 1, "it is counted")
+
+            assert client.get_job(job.job_id).name == "corrected"
+        assert f'"job/{job.job_id}"' in replica.log.read_text().replace("'", '"')
+        assert replica.readiness() == (200, "ready\n")
+
+
+# --- commands ---
+
+
+@pytest.mark.parametrize("command", ["api", "control"])
+def test_a_share_of_a_cell_needs_a_shared_store(command: str) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "scheduler", command],
+        capture_output=True, text=True, timeout=STOP_S_MAX, check=False,
+    )  # fmt: skip
+
+    assert refused.returncode == EXIT_BAD_SETTINGS
+    assert f"redis_url: must be given for `{command}`" in refused.stderr
+
+
+def test_a_replica_without_its_store_is_not_ready(tmp_path: Path) -> None:
+    with a_cell(tmp_path, a_pool("own")) as cell, replicas(cell) as running:
+        running.add("api", "api").start()
+        running.add("control", "control").start()
+        wait_until(lambda: readiness_of(running) == {(200, "ready\n")}, "both are ready")
+        running.valkey.stop()
+        reason = "not ready: the mirror does not reach the store\n"
+        wait_until(lambda: readiness_of(running) == {(503, reason)}, "both say why they are not")
+
+
+def readiness_of(running: Replicas) -> set[tuple[int, str]]:
+    return {replica.readiness() for replica in running.all.values()}
