@@ -41,6 +41,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 EXIT_BAD_SETTINGS = 2
 FAILOVER_S_MAX = LEADER_LEASE_MS / 1000 + 1
+GETTING = 'placewright_rpc_in_flight{rpc="JobService/GetJob"}'
 STALE = 'placewright_store_transactions_total{result="stale_fence"}'
 CALM_S_MAX = 60.0
 SUBMIT_EVERY_S = 0.2
@@ -309,3 +310,21 @@ def test_a_replica_without_its_store_is_not_ready(tmp_path: Path) -> None:
 
 def readiness_of(running: Replicas) -> set[tuple[int, str]]:
     return {replica.readiness() for replica in running.all.values()}
+
+
+def test_a_draining_replica_says_so_and_finishes_what_is_under_way(tmp_path: Path) -> None:
+    with two_replicas(tmp_path) as running:
+        here, there = running.all.values()
+        with grpc.insecure_channel(here.address) as channel, there.client() as client:
+            stub = job_service_pb2_grpc.JobServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+            job = client.submit(a_job("before")).wait(timeout=WITHIN_S)
+            later = job_service_pb2.GetJobRequest(job_id=job.job_id, min_revision=job.revision + 40)
+            under_way = stub.GetJob.future(later, timeout=WITHIN_S)
+            wait_until(lambda: here.metric(GETTING) == 1, "the call is under way")
+            here.send(signal.SIGTERM)
+            wait_until(lambda: here.readiness() == (503, "not ready: draining\n"), "it says that it drains")
+            while not under_way.done():
+                client.submit(a_job("meanwhile"))
+
+            assert under_way.result().job.job_id == job.job_id
+        here.stop()
