@@ -132,7 +132,10 @@ def _listen(service: Service, telemetry: TelemetryServer) -> Addresses:
     metrics = f"http://{metrics_host}:{telemetry.port}/metrics"
     if service.server is None:
         return Addresses(grpc=None, metrics=metrics)
-    port = service.server.listen(settings.listen, _tls(settings))
+    try:
+        port = service.server.listen(settings.listen, _tls(settings))
+    except RuntimeError:
+        raise InvalidSettings(f"listen: {settings.listen} cannot be bound; is it in use?") from None
     return Addresses(grpc=f"{split_address(settings.listen)[0]}:{port}", metrics=metrics)
 
 
@@ -274,10 +277,14 @@ async def _observe(service: Service) -> None:
 
 
 def _telemetry_server(service: Service) -> TelemetryServer:
-    host, port = split_address(service.settings.metrics_listen)
-    return TelemetryServer(
-        service.metrics.registry, unready=lambda: _unready_because(service), host=host, port=port
-    )
+    address = service.settings.metrics_listen
+    host, port = split_address(address)
+    try:
+        return TelemetryServer(
+            service.metrics.registry, unready=lambda: _unready_because(service), host=host, port=port
+        )
+    except OSError as error:
+        raise InvalidSettings(f"metrics_listen: {address} cannot be bound: {error.strerror}") from None
 
 
 def _unready_because(service: Service) -> str:

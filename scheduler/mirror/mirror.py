@@ -17,7 +17,8 @@ log = structlog.get_logger()
 
 READ_WAIT_MS = 5_000
 RETRY_AFTER_MS = 200
-BEHIND_COMMITS = 200  # that came with one read: there are more
+BEHIND_COMMITS = 200  # that came with one read: there may be more
+BEHIND_MS_MAX = 15_000  # longer than a read that waits for news may take
 
 
 class Listener(Protocol):
@@ -34,7 +35,6 @@ class Mirror:
 
     Attributes:
         is_connected: the last read of the stream worked.
-        is_caught_up: it gave all that there was.
         disconnections: how often the store went out of reach or the state was loaded anew; a rise means that
             time has passed unseen.
     """
@@ -43,8 +43,8 @@ class Mirror:
         self._store, self._clock, self._metrics = store, clock, metrics
         self.state = state
         self.is_connected = True
-        self.is_caught_up = True
         self.disconnections = 0
+        self._level_ms: int | None = clock.monotonic_ms()  # when a read last gave all that there was
         self._listeners: list[Listener] = []
         self._waiting: dict[asyncio.Future[None], Revision] = {}
         self._disconnected = asyncio.Event()
@@ -52,6 +52,14 @@ class Mirror:
     @classmethod
     async def load(cls, store: StateStore, clock: Clock, metrics: Metrics) -> "Mirror":
         return cls(store, clock, metrics, state=await store.load())
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether it has seen all that there was, since the store was out of reach and not long ago.
+
+        A burst of writes does not make it untrue: who is called ready must not flap under load.
+        """
+        return self._level_ms is not None and self._clock.monotonic_ms() - self._level_ms < BEHIND_MS_MAX
 
     def add_listener(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -99,7 +107,8 @@ class Mirror:
             self.state.history, self.state.revision, wait_ms=READ_WAIT_MS if self.is_connected else 0
         )
         self.is_connected = True
-        self.is_caught_up = len(commits) < BEHIND_COMMITS
+        if len(commits) < BEHIND_COMMITS:
+            self._level_ms = self._clock.monotonic_ms()
         for commit in commits:
             self._metrics.lifecycle.record_commit(self.state, commit)
             self.state.apply(commit)
@@ -112,6 +121,7 @@ class Mirror:
     def start_over(self, state: State) -> None:
         """Take over a state that was loaded, in place of the one at hand."""
         self.state = state
+        self._level_ms = self._clock.monotonic_ms()
         log.warning("mirror_reloaded", history=state.history, revision=state.revision)
         self._time_passed_unseen()
         for listener in tuple(self._listeners):
@@ -130,7 +140,7 @@ class Mirror:
         if self.is_connected:
             log.warning("store_lost", error=str(error))
             self._time_passed_unseen()
-        self.is_connected = False
+        self.is_connected, self._level_ms = False, None
         await self._clock.sleep(RETRY_AFTER_MS)
 
     def _time_passed_unseen(self) -> None:

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -296,6 +297,22 @@ def test_a_share_of_a_cell_needs_a_shared_store(command: str) -> None:
 
     assert refused.returncode == EXIT_BAD_SETTINGS
     assert f"redis_url: must be given for `{command}`" in refused.stderr
+
+
+@pytest.mark.parametrize("setting", ["listen", "metrics_listen"])
+def test_an_address_in_use_is_told(tmp_path: Path, setting: str) -> None:
+    options = {"listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options[setting] = f"127.0.0.1:{taken.getsockname()[1]}"
+        words = [f"--{name.replace('_', '-')}={address}" for name, address in options.items()]
+        refused = subprocess.run(
+            [sys.executable, "-m", "scheduler", "serve", f"--data-dir={tmp_path}", *words],
+            capture_output=True, text=True, timeout=STOP_S_MAX, check=False,
+        )  # fmt: skip
+
+    assert refused.returncode == EXIT_BAD_SETTINGS
+    assert f"{setting}: {options[setting]} cannot be bound" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_replica_without_its_store_is_not_ready(tmp_path: Path) -> None:
