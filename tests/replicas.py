@@ -8,6 +8,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,6 +161,11 @@ class Replicas:
         self.all[name] = replica
         self.cell.address = self.addresses
         return replica
+
+    def start(self) -> None:
+        """Start all at once, as after a power cut or for the first time."""
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(Replica.start, self.all.values()))
 
     def leader(self) -> Replica:
         """Who leads, once one does."""

@@ -41,9 +41,9 @@ log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 EXIT_BAD_SETTINGS = 2
+DRAIN_S_MAX = 3.0  # a new planner process is started in it
 FAILOVER_S_MAX = LEADER_LEASE_MS / 1000 + 1
 GETTING = 'placewright_rpc_in_flight{rpc="JobService/GetJob"}'
-STALE = 'placewright_store_transactions_total{result="stale_fence"}'
 CALM_S_MAX = 60.0
 SUBMIT_EVERY_S = 0.2
 
@@ -57,7 +57,8 @@ def two_replicas(folder: Path) -> Iterator[Replicas]:
     """Two whole services and a launcher that knows both."""
     with a_cell(folder, a_pool("own", nodes=4)) as cell, replicas(cell) as running:
         for name in ("a", "b"):
-            running.add(name, "serve").start()
+            running.add(name, "serve")
+        running.start()
         cell.start_launcher()
         cell.wait_until_ready()
         yield running
@@ -117,7 +118,8 @@ def test_a_rolling_upgrade_is_not_noticed(tmp_path: Path, commands: tuple[str, .
     ledger = Ledger.of(tmp_path / "ledger")
     with a_cell(tmp_path, a_pool("own", nodes=4)) as cell, replicas(cell) as running:
         for number, command in enumerate(commands):
-            running.add(f"{command}-{number}", command).start()
+            running.add(f"{command}-{number}", command)
+        running.start()
         cell.start_launcher()
         cell.wait_until_ready()
         story = Story(running, ledger)
@@ -146,21 +148,26 @@ def test_another_leads_at_once_when_the_leader_drains_and_soon_when_it_is_killed
         first = running.leader()
         (second,) = running.others(first)
         with second.client() as client:
+            usual_s = seconds_to_placement(client, "with-a-leader")
             first.stop()
-            stopped_s = time.monotonic()
-            client.submit(a_job("after-drain")).wait(until="placed", timeout=WITHIN_S)
-            drained_s = time.monotonic() - stopped_s
+            drained_s = seconds_to_placement(client, "after-drain")
         first.start()
         with first.client() as client:
             client.list_jobs()
             second.kill()
-            killed_s = time.monotonic()
-            client.submit(a_job("after-kill")).wait(until="placed", timeout=WITHIN_S)
-            lost_s = time.monotonic() - killed_s
+            lost_s = seconds_to_placement(client, "after-kill")
 
-        log.warning("first placement %.2f s after a drain, %.2f s after kill -9", drained_s, lost_s)
-        assert drained_s < 3
-        assert lost_s < FAILOVER_S_MAX
+        log.warning(
+            "placed in %.2f s; after a drain %.2f s, after kill -9 %.2f s", usual_s, drained_s, lost_s
+        )
+        assert drained_s < usual_s + DRAIN_S_MAX
+        assert lost_s < usual_s + FAILOVER_S_MAX
+
+
+def seconds_to_placement(client: Client, name: str) -> float:
+    began_s = time.monotonic()
+    client.submit(a_job(name)).wait(until="placed", timeout=WITHIN_S)
+    return time.monotonic() - began_s
 
 
 def test_a_leader_that_was_stopped_in_a_cycle_finds_another_and_follows(tmp_path: Path) -> None:
@@ -181,7 +188,6 @@ def test_a_leader_that_was_stopped_in_a_cycle_finds_another_and_follows(tmp_path
             }
             assert run_of(finished) == run_of(placed)
             assert other.leads()
-            log.warning("%d writes refused by the fence", stalled.metric(STALE))
 
 
 def run_of(job: JobView) -> str:
