@@ -1,6 +1,7 @@
 """The commands of placewright-scheduler."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -23,71 +24,112 @@ def commands() -> None:
     """placewright: one joint, explained plan over all jobs and all accelerator pools."""
 
 
+Listen = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="gRPC address. [default: 127.0.0.1:7461]")
+]
+MetricsListen = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="/metrics, /healthz, /readyz. [default: 127.0.0.1:7462]"),
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="State of the embedded Valkey. [default: ~/.local/state/placewright]")
+]
+RedisUrl = Annotated[
+    str | None, typer.Option(help="Your own Redis 7+ or Valkey 8+ instead of the embedded one.")
+]
+SharedRedisUrl = Annotated[str | None, typer.Option(help="The Redis 7+ or Valkey 8+ of the cell; needed.")]
+DurabilityMode = Annotated[
+    str | None,
+    typer.Option(help="What an answer promises: everysec, always or replicated. [default: always]"),
+]
+FleetFile = Annotated[
+    Path | None, typer.Option(help="Fleet file; its pools are created where they are missing.")
+]
+CellName = Annotated[str | None, typer.Option(help="Name of this scheduler. [default: main]")]
+TokenFile = Annotated[
+    Path | None, typer.Option(help="Who may call. Without it everybody may, over loopback only.")
+]
+TlsCertificate = Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")]
+TlsKey = Annotated[Path | None, typer.Option(help="Private key, PEM.")]
+LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error. [default: info]")]
+
+
 @app.command()
 def serve(
-    listen: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="gRPC address. [default: 127.0.0.1:7461]")
-    ] = None,
-    metrics_listen: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="/metrics, /healthz, /readyz. [default: 127.0.0.1:7462]"),
-    ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(help="State of the embedded Valkey. [default: ~/.local/state/placewright]"),
-    ] = None,
-    redis_url: Annotated[
-        str | None, typer.Option(help="Your own Redis 7+ or Valkey 8+ instead of the embedded one.")
-    ] = None,
-    durability: Annotated[
-        str | None,
-        typer.Option(help="What an answer promises: everysec, always or replicated. [default: always]"),
-    ] = None,
-    fleet: Annotated[
-        Path | None, typer.Option(help="Fleet file; its pools are created where they are missing.")
-    ] = None,
-    cell: Annotated[str | None, typer.Option(help="Name of this scheduler. [default: main]")] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="Who may call. Without it everybody may, over loopback only.")
-    ] = None,
-    tls_certificate: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Private key, PEM.")] = None,
-    log_level: Annotated[
-        str | None, typer.Option(help="debug, info, warning or error. [default: info]")
-    ] = None,
+    listen: Listen = None,
+    metrics_listen: MetricsListen = None,
+    data_dir: DataDir = None,
+    redis_url: RedisUrl = None,
+    durability: DurabilityMode = None,
+    fleet: FleetFile = None,
+    cell: CellName = None,
+    token_file: TokenFile = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    log_level: LogLevel = None,
 ) -> None:
     """Run the whole service: API, planner and state, until SIGTERM or Ctrl-C.
 
+    Several over one Redis share the work: all answer, one leads.
     Every option can also be set as PLACEWRIGHT_<OPTION>, such as PLACEWRIGHT_REDIS_URL.
     """
+    _run("serve", locals())
+
+
+@app.command()
+def api(
+    listen: Listen = None,
+    metrics_listen: MetricsListen = None,
+    redis_url: SharedRedisUrl = None,
+    durability: DurabilityMode = None,
+    cell: CellName = None,
+    token_file: TokenFile = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Run a replica of the API alone; `control` or `serve` processes over the same Redis plan.
+
+    Every option can also be set as PLACEWRIGHT_<OPTION>, such as PLACEWRIGHT_REDIS_URL.
+    """
+    _run("api", locals())
+
+
+@app.command()
+def control(
+    metrics_listen: MetricsListen = None,
+    redis_url: SharedRedisUrl = None,
+    durability: DurabilityMode = None,
+    fleet: FleetFile = None,
+    cell: CellName = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Lead, or stand by to lead, without an API; `api` or `serve` processes over the same Redis answer.
+
+    Every option can also be set as PLACEWRIGHT_<OPTION>, such as PLACEWRIGHT_REDIS_URL.
+    """
+    _run("control", locals())
+
+
+def _run(command: str, options: Mapping[str, object]) -> None:
+    """Run a service process until it is told to end; bad settings end it at once."""
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # or gRPC writes to the log at each child's start
 
-    from scheduler.app import Addresses
+    from scheduler.app import Addresses, Share
     from scheduler.app import serve as run
     from scheduler.model.errors import PlacewrightError
     from scheduler.settings import load_settings
     from scheduler.telemetry.logs import configure_logs
 
     def ready(addresses: Addresses) -> None:
-        typer.echo(f"placewright serves {addresses.grpc}")
+        does = "controls" if addresses.grpc is None else f"serves {addresses.grpc}"
+        typer.echo(f"placewright {does}")
         typer.echo(f"metrics at {addresses.metrics}")
 
     try:
-        settings = load_settings(
-            listen=listen,
-            metrics_listen=metrics_listen,
-            data_dir=data_dir,
-            redis_url=redis_url,
-            durability=durability,
-            fleet=fleet,
-            cell=cell,
-            token_file=token_file,
-            tls_certificate=tls_certificate,
-            tls_key=tls_key,
-            log_level=log_level,
-        )
+        settings = load_settings(**options)
         configure_logs(settings.log_level)
-        _run_with_uvloop(run(settings, on_ready=ready))
+        _run_with_uvloop(run(settings, Share(command), on_ready=ready))
     except PlacewrightError as error:
         typer.echo(f"placewright-scheduler: {error}", err=True)
         raise typer.Exit(EXIT_BAD_SETTINGS) from None

@@ -7,9 +7,10 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,11 +23,13 @@ from scheduler.catalog.fleet import FleetPool, load_fleet
 from scheduler.catalog.load import load_catalogue
 from scheduler.control.leader import Leader
 from scheduler.control.tools import ControlSettings, Tools
+from scheduler.mirror.comparison import Comparison
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import StoreUnavailable
 from scheduler.model.ids import CellId, Principal
 from scheduler.model.priority import DEFAULT_PRIORITY_CLASS, DEFAULT_PRIORITY_CLASSES
 from scheduler.planner_process.process import ProcessPlanner
+from scheduler.ports import Leadership
 from scheduler.service.fleet import Caller, Fleet
 from scheduler.service.parts import Parts
 from scheduler.settings import InvalidSettings, Settings, load_tokens, split_address
@@ -60,67 +63,115 @@ class SystemClock:
         await asyncio.sleep(duration_ms / 1000)
 
 
+class Share(StrEnum):
+    """What of a cell's work a process does; every process has a mirror, /metrics and /readyz."""
+
+    ALL = "serve"
+    API = "api"
+    CONTROL = "control"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where a running service answers."""
+    """Where a running service answers; `grpc` is None for a process without API."""
 
-    grpc: str
+    grpc: str | None
     metrics: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The parts of one process."""
+    """The parts of one process.
+
+    Attributes:
+        leader: None in a process that only serves the API.
+        server: None in a process that only controls.
+        stop: set when the process is told to end; it is not ready from then on.
+    """
 
     settings: Settings
     clock: SystemClock
     metrics: Metrics
     mirror: Mirror
+    comparison: Comparison
     parts: Parts
-    leader: Leader
-    server: Server
+    leader: Leader | None
+    server: Server | None
     fleet_pools: tuple[FleetPool, ...]
+    stop: asyncio.Event
 
 
-async def serve(settings: Settings, *, on_ready: Callable[[Addresses], None]) -> None:
-    """Run a whole service in this process until SIGTERM or SIGINT; then drain and return."""
+async def serve(settings: Settings, share: Share, *, on_ready: Callable[[Addresses], None]) -> None:
+    """Do a share of a cell's work in this process until SIGTERM or SIGINT; then drain and return."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     stop = _stop_signal()
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(build(settings))
+        service = await stack.enter_async_context(build(settings, share, stop=stop))
         telemetry = _telemetry_server(service)
         stack.callback(telemetry.stop)
-        port = service.server.listen(settings.listen, _tls(settings))
-        host, _ = split_address(settings.listen)
-        metrics_host, _ = split_address(settings.metrics_listen)
+        addresses = _listen(service, telemetry)
         telemetry.start()
         async with asyncio.TaskGroup() as tasks:
-            running = [
+            following = [
                 tasks.create_task(service.mirror.run()),
-                tasks.create_task(service.leader.run()),
+                tasks.create_task(service.comparison.run()),
                 tasks.create_task(_observe(service)),
             ]
-            await _create_missing_pools(service)
-            await service.server.start()
-            on_ready(
-                Addresses(grpc=f"{host}:{port}", metrics=f"http://{metrics_host}:{telemetry.port}/metrics")
-            )
+            leading = [] if service.leader is None else [tasks.create_task(service.leader.run())]
+            starting = tasks.create_task(_start(service, lambda: on_ready(addresses)))
             await stop.wait()
-            log.info("draining")
-            await service.server.drain(DRAIN_SECONDS)
-            for task in running:
+            starting.cancel()
+            await _drain(service, leading)
+            for task in following:
                 task.cancel()
 
 
+def _listen(service: Service, telemetry: TelemetryServer) -> Addresses:
+    settings = service.settings
+    metrics_host, _ = split_address(settings.metrics_listen)
+    metrics = f"http://{metrics_host}:{telemetry.port}/metrics"
+    if service.server is None:
+        return Addresses(grpc=None, metrics=metrics)
+    try:
+        port = service.server.listen(settings.listen, _tls(settings))
+    except RuntimeError:
+        raise InvalidSettings(f"listen: {settings.listen} cannot be bound; is it in use?") from None
+    return Addresses(grpc=f"{split_address(settings.listen)[0]}:{port}", metrics=metrics)
+
+
+async def _start(service: Service, announce: Callable[[], None]) -> None:
+    await _create_missing_pools(service)
+    if service.server is not None:
+        await service.server.start()
+    announce()
+
+
+async def _drain(service: Service, leading: Sequence[asyncio.Task[None]]) -> None:
+    """Let another lead at once, while streams end and calls under way finish."""
+    log.info("draining")
+    for task in leading:
+        task.cancel()
+    if service.server is not None:
+        await service.server.drain(DRAIN_SECONDS)
+    await asyncio.gather(*leading, return_exceptions=True)
+
+
 @asynccontextmanager
-async def build(settings: Settings) -> AsyncIterator[Service]:
-    """Every part, joined and not yet running."""
-    authenticator = Authenticator(_tokens(settings))
-    catalogue = load_catalogue()
+async def build(settings: Settings, share: Share, *, stop: asyncio.Event) -> AsyncIterator[Service]:
+    """Every part of that share, joined and not yet running.
+
+    Raises:
+        InvalidSettings
+    """
+    if settings.redis_url is None and share is not Share.ALL:
+        raise InvalidSettings(
+            f"redis_url: must be given for `{share}`, which shares its store with other processes; "
+            f"the embedded Valkey is for one `{Share.ALL}` alone"
+        )
     fleet_pools = load_fleet(settings.fleet) if settings.fleet is not None else ()
     metrics, clock = Metrics(rpcs=UNARY_RPCS, streams=STREAMING_RPCS), SystemClock()
-    priority_classes = {c.name: c for c in DEFAULT_PRIORITY_CLASSES}
     async with AsyncExitStack() as stack:
+        server_of = None if share is Share.CONTROL else _api(settings, metrics)
         redis_store = await _open_store(settings, stack)
         store = MeasuredStore(redis_store, metrics.store)
         mirror = await Mirror.load(store, clock, metrics)
@@ -131,35 +182,52 @@ async def build(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             random_bytes=secrets.token_bytes,
         )
-        planner = ProcessPlanner(priority_classes)
-        stack.push_async_callback(planner.close)
-        tools = Tools(
-            store=store,
-            mirror=mirror,
-            clock=clock,
-            planner=planner,
-            metrics=metrics,
-            settings=ControlSettings(
-                limits=settings.limits,
-                watchdog_ms=settings.watchdog_ms,
-                mass_loss_guard_runs=settings.mass_loss_guard_runs,
-            ),
-        )
-        vocabulary = Vocabulary(
-            catalogue=catalogue,
-            priority_classes=tuple(priority_classes),
-            default_priority_class=DEFAULT_PRIORITY_CLASS,
-        )
+        leadership = MeasuredLeadership(redis_store, metrics.store)
         yield Service(
             settings=settings,
             clock=clock,
             metrics=metrics,
             mirror=mirror,
+            comparison=Comparison(
+                store, mirror, clock, metrics.store, every_ms=settings.mirror_comparison_ms
+            ),
             parts=parts,
-            leader=Leader(tools, MeasuredLeadership(redis_store, metrics.store), holder=_holder(settings)),
-            server=Server(parts, vocabulary, authenticator=authenticator, metrics=metrics),
+            leader=None if share is Share.API else _leader(settings, parts, leadership, metrics, stack),
+            server=None if server_of is None else server_of(parts),
             fleet_pools=fleet_pools,
+            stop=stop,
         )
+
+
+def _api(settings: Settings, metrics: Metrics) -> Callable[[Parts], Server]:
+    """What makes the gRPC server, once the settings that it alone needs are known to be good."""
+    authenticator = Authenticator(_tokens(settings))
+    vocabulary = Vocabulary(
+        catalogue=load_catalogue(),
+        priority_classes=tuple(priority_class.name for priority_class in DEFAULT_PRIORITY_CLASSES),
+        default_priority_class=DEFAULT_PRIORITY_CLASS,
+    )
+    return lambda parts: Server(parts, vocabulary, authenticator=authenticator, metrics=metrics)
+
+
+def _leader(
+    settings: Settings, parts: Parts, leadership: Leadership, metrics: Metrics, stack: AsyncExitStack
+) -> Leader:
+    planner = ProcessPlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES})
+    stack.push_async_callback(planner.close)
+    tools = Tools(
+        store=parts.store,
+        mirror=parts.mirror,
+        clock=parts.clock,
+        planner=planner,
+        metrics=metrics,
+        settings=ControlSettings(
+            limits=settings.limits,
+            watchdog_ms=settings.watchdog_ms,
+            mass_loss_guard_runs=settings.mass_loss_guard_runs,
+        ),
+    )
+    return Leader(tools, leadership, holder=_holder(settings))
 
 
 async def _open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:
@@ -209,10 +277,23 @@ async def _observe(service: Service) -> None:
 
 
 def _telemetry_server(service: Service) -> TelemetryServer:
-    host, port = split_address(service.settings.metrics_listen)
-    return TelemetryServer(
-        service.metrics.registry, is_ready=lambda: service.mirror.is_connected, host=host, port=port
-    )
+    address = service.settings.metrics_listen
+    host, port = split_address(address)
+    try:
+        return TelemetryServer(
+            service.metrics.registry, unready=lambda: _unready_because(service), host=host, port=port
+        )
+    except OSError as error:
+        raise InvalidSettings(f"metrics_listen: {address} cannot be bound: {error.strerror}") from None
+
+
+def _unready_because(service: Service) -> str:
+    """Why no calls should be sent here now; empty while they should."""
+    if service.stop.is_set():
+        return "draining"
+    if not service.mirror.is_connected:
+        return "the mirror does not reach the store"
+    return "" if service.mirror.is_caught_up else "the mirror is behind the store"
 
 
 def _tokens(settings: Settings) -> dict[str, Identity] | None:

@@ -18,7 +18,7 @@ from scheduler.model.replica import Replica
 from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.transaction import Fence
 from scheduler.planner_process.inline import InlinePlanner
-from scheduler.ports import Planner, StateStore
+from scheduler.ports import Leadership, Planner, StateStore
 from scheduler.service.fleet import Caller, Fleet
 from scheduler.service.jobs import Accepted, Jobs, Submission
 from scheduler.service.launchers import Claim, Launchers, Report, SessionRef
@@ -31,6 +31,7 @@ from tests.builders import NOW_MS, PRIORITY_CLASSES, a_pool, a_spec
 USER = Principal("user")
 OPERATOR = Principal("operator")
 LAUNCHER = Principal("launcher")
+LEASE_MS = 100  # of a leader over a store of its own
 
 
 @dataclass
@@ -173,8 +174,12 @@ async def a_cell(
     clock: ManualClock | None = None,
     planner: Planner | None = None,
     settings: ControlSettings | None = None,
+    leadership: Leadership | None = None,
 ) -> AsyncIterator[Cell]:
-    """A cell that leads; `store` stands in front of `memory` where a test wants it to fail."""
+    """A cell that leads; `store` stands in front of `memory` where a test wants it to fail.
+
+    Over another store than `memory`, its `leadership` comes with it, with a short lease.
+    """
     clock = clock or ManualClock()
     memory = memory or MemoryStore(clock)
     store = store or memory
@@ -196,7 +201,8 @@ async def a_cell(
         metrics=metrics,
         settings=settings or control_settings(),
     )
-    fence = await memory.acquire("test", duration_ms=10**12)
+    lease_ms = 10**12 if leadership is None else LEASE_MS
+    fence = await (leadership or memory).acquire("test", duration_ms=lease_ms)
     assert fence is not None
     agenda = Agenda()
     mirror.add_listener(agenda)

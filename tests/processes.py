@@ -138,9 +138,8 @@ class Cell:
     def kill_planner(self) -> None:
         """Kill the planner process, if there is one; the service starts another one."""
         assert self.service is not None
-        for process_id in _children(self.service.process_id):
-            if "scheduler.planner_process" in _command(process_id):
-                os.kill(process_id, signal.SIGKILL)
+        for process_id in planners_of(self.service.process_id):
+            os.kill(process_id, signal.SIGKILL)
 
     # --- launchers ---
 
@@ -241,6 +240,11 @@ def is_alive(process_id: int) -> bool:
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(") ")[2][0] != "Z"
     return False
+
+
+def planners_of(process_id: int) -> list[int]:
+    """The planner processes of a service."""
+    return [child for child in _children(process_id) if "scheduler.planner_process" in _command(child)]
 
 
 def _children(process_id: int) -> list[int]:

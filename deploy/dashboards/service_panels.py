@@ -123,6 +123,16 @@ def store() -> Iterator[AnyPanel]:
         Query("time() - placewright_mirror_current_timestamp_seconds", "{{instance}}"),
     )
     yield lines(
+        About(
+            "Mirrors compared",
+            "Comparisons of mirrors with the store by what they found, and records that differed.",
+            "short",
+            4,
+        ),
+        Query("sum by (result) (increase(placewright_mirror_comparisons_total[1h]))", "{{result}}"),
+        Query("sum(increase(placewright_mirror_differences_total[1h]))", "records that differed"),
+    )
+    yield lines(
         About("Memory", "Resident memory of each process.", "bytes", 4),
         Query("placewright_process_resident_memory_bytes", "{{instance}}"),
     )

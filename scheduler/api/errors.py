@@ -20,6 +20,8 @@ STATUSES: dict[type[errors.PlacewrightError], tuple[int, int]] = {
     errors.NotAllowed: (code_pb2.PERMISSION_DENIED, error_pb2.ERROR_REASON_NOT_ALLOWED),
     errors.Unauthenticated: (code_pb2.UNAUTHENTICATED, error_pb2.ERROR_REASON_UNAUTHENTICATED),
     errors.QueueFull: (code_pb2.RESOURCE_EXHAUSTED, error_pb2.ERROR_REASON_QUEUE_FULL),
+    errors.TooManyWatches: (code_pb2.RESOURCE_EXHAUSTED, error_pb2.ERROR_REASON_TOO_MANY_WATCHES),
+    errors.WatchTooSlow: (code_pb2.UNAVAILABLE, error_pb2.ERROR_REASON_WATCH_TOO_SLOW),
     errors.StaleEtag: (code_pb2.ABORTED, error_pb2.ERROR_REASON_STALE_ETAG),
     errors.StaleSession: (code_pb2.ABORTED, error_pb2.ERROR_REASON_STALE_SESSION),
     errors.StaleRunToken: (code_pb2.ABORTED, error_pb2.ERROR_REASON_STALE_RUN_TOKEN),

@@ -134,7 +134,10 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
                     maximum=HEARTBEAT_MS_MAX,
                 )
         cursor = decode_cursor("cursor", request.cursor, request.filter)
-        async for event in self._watches.watch(wanted, cursor=cursor, heartbeat_ms=heartbeat_ms):
+        events = self._watches.watch(
+            wanted, cursor=cursor, heartbeat_ms=heartbeat_ms, principal=caller().principal
+        )
+        async for event in events:
             yield self._encoded_event(event, request.filter)
 
     def _encoded(self, view: JobView) -> job_pb2.Job:

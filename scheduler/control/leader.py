@@ -17,6 +17,7 @@ log = structlog.get_logger()
 
 LEADER_LEASE_MS = 5 * RENEW_EVERY_MS
 STORE_RETRY_MS = 200
+ASK_EVERY_MS = 250  # of who does not lead: how long a lease that has been released or ran out lies idle
 
 
 class Leader:
@@ -35,7 +36,7 @@ class Leader:
         while True:
             fence = await self._acquire()
             if fence is None:
-                await self._tools.clock.sleep(RENEW_EVERY_MS)
+                await self._tools.clock.sleep(ASK_EVERY_MS)
                 continue
             await self._lead(fence)
 

@@ -17,6 +17,8 @@ log = structlog.get_logger()
 
 READ_WAIT_MS = 5_000
 RETRY_AFTER_MS = 200
+BEHIND_COMMITS = 200  # that came with one read: there may be more
+BEHIND_MS_MAX = 15_000  # longer than a read that waits for news may take
 
 
 class Listener(Protocol):
@@ -42,13 +44,22 @@ class Mirror:
         self.state = state
         self.is_connected = True
         self.disconnections = 0
+        self._level_ms: int | None = clock.monotonic_ms()  # when a read last gave all that there was
         self._listeners: list[Listener] = []
-        self._advanced = asyncio.Condition()
+        self._waiting: dict[asyncio.Future[None], Revision] = {}
         self._disconnected = asyncio.Event()
 
     @classmethod
     async def load(cls, store: StateStore, clock: Clock, metrics: Metrics) -> "Mirror":
         return cls(store, clock, metrics, state=await store.load())
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether it has seen all that there was, since the store was out of reach and not long ago.
+
+        A burst of writes does not make it untrue: who is called ready must not flap under load.
+        """
+        return self._level_ms is not None and self._clock.monotonic_ms() - self._level_ms < BEHIND_MS_MAX
 
     def add_listener(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -74,14 +85,18 @@ class Mirror:
         """
         if self.state.revision >= revision:
             return
+        seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[seen] = revision
         try:
-            async with asyncio.timeout(timeout_ms / 1000), self._advanced:
-                await self._advanced.wait_for(lambda: self.state.revision >= revision)
+            async with asyncio.timeout(timeout_ms / 1000):
+                await seen
         except TimeoutError:
             raise NotCaughtUp(
                 f"this replica is at revision {self.state.revision} and has not seen {revision} "
                 f"within {timeout_ms} ms"
             ) from None
+        finally:
+            self._waiting.pop(seen, None)
 
     async def disconnected(self) -> None:
         """Wait until the store goes out of reach the next time, or the state is loaded anew."""
@@ -92,6 +107,8 @@ class Mirror:
             self.state.history, self.state.revision, wait_ms=READ_WAIT_MS if self.is_connected else 0
         )
         self.is_connected = True
+        if len(commits) < BEHIND_COMMITS:
+            self._level_ms = self._clock.monotonic_ms()
         for commit in commits:
             self._metrics.lifecycle.record_commit(self.state, commit)
             self.state.apply(commit)
@@ -99,25 +116,31 @@ class Mirror:
         if commits:
             for listener in tuple(self._listeners):
                 listener.committed(commits)
-            await self._announce()
+            self._announce()
+
+    def start_over(self, state: State) -> None:
+        """Take over a state that was loaded, in place of the one at hand."""
+        self.state = state
+        self._level_ms = self._clock.monotonic_ms()
+        log.warning("mirror_reloaded", history=state.history, revision=state.revision)
+        self._time_passed_unseen()
+        for listener in tuple(self._listeners):
+            listener.reloaded(state)
+        self._announce()
 
     async def _reload(self) -> None:
         try:
-            self.state = await self._store.load()
+            loaded = await self._store.load()
         except StoreUnavailable as error:
             await self._wait_for_store(error)
             return
-        log.warning("mirror_reloaded", history=self.state.history, revision=self.state.revision)
-        self._time_passed_unseen()
-        for listener in tuple(self._listeners):
-            listener.reloaded(self.state)
-        await self._announce()
+        self.start_over(loaded)
 
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
         if self.is_connected:
             log.warning("store_lost", error=str(error))
             self._time_passed_unseen()
-        self.is_connected = False
+        self.is_connected, self._level_ms = False, None
         await self._clock.sleep(RETRY_AFTER_MS)
 
     def _time_passed_unseen(self) -> None:
@@ -125,6 +148,10 @@ class Mirror:
         self._disconnected.set()
         self._disconnected = asyncio.Event()
 
-    async def _announce(self) -> None:
-        async with self._advanced:
-            self._advanced.notify_all()
+    def _announce(self) -> None:
+        """Let go on who has waited for this revision."""
+        reached = [seen for seen, revision in self._waiting.items() if revision <= self.state.revision]
+        for seen in reached:
+            del self._waiting[seen]
+            if not seen.done():
+                seen.set_result(None)

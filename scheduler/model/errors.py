@@ -51,6 +51,14 @@ class QueueFull(PlacewrightError):
     """A limit on what may wait has been reached."""
 
 
+class TooManyWatches(PlacewrightError):
+    """The limit on open watches has been reached."""
+
+
+class WatchTooSlow(PlacewrightError):
+    """The watch's reader does not keep up; it goes on from its last cursor."""
+
+
 class StaleEtag(PlacewrightError):
     """The thing has changed since the caller read it."""
 

@@ -26,3 +26,6 @@ LEASE_DURATION_MS_MIN = 6_000  # well above what the leader may miss unnoticed (
 LEASE_DURATION_MS_MAX = 3_600_000
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 REPLICAS_SHOWN_MAX = 100  # in lists and events
+WATCHES_MAX = 4_000  # of one process
+WATCHES_PER_PRINCIPAL_MAX = 1_000  # of one process
+WATCH_QUEUE_JOBS_MAX = 10_000  # changed jobs that one watch has not been told of

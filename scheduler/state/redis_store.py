@@ -92,7 +92,8 @@ class RedisStore:
         if schema not in (None, SCHEMA.encode()):
             raise StoreMisconfigured(f"schema of the stored keys must be {SCHEMA}, got {schema!r}")
         if history is None:
-            await self._adopt_history(fence=None, run_id=server.run_id, keeps=False)
+            with suppress(LostLeadership):  # another process that started now has begun one
+                await self._adopt_history(fence=None, run_id=server.run_id, keeps=False)
 
     async def _load_functions(self) -> None:
         await self._link.call("FUNCTION", "LOAD", "REPLACE", LIBRARY)

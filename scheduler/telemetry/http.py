@@ -16,16 +16,16 @@ PLAIN_TEXT = "text/plain; charset=utf-8"
 class TelemetryServer:
     """Serves a registry and two health pages until it is stopped.
 
-    /healthz answers 200 as long as the process can answer; /readyz answers 503 while `is_ready` says no.
+    /healthz answers 200 as long as the process can answer; /readyz 503 while `unready` gives a reason.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, *, is_ready: Callable[[], bool], host: str, port: int
+        self, registry: CollectorRegistry, *, unready: Callable[[], str], host: str, port: int
     ) -> None:
         """Listen at once; `port` 0 takes a free one."""
         # They would double the series and no board uses them.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped there
-        handler = partial(_Handler, registry, is_ready)
+        handler = partial(_Handler, registry, unready)
         self._server = ThreadingHTTPServer((host, port), handler)
         self._server.daemon_threads = True
         self._thread = Thread(target=self._server.serve_forever, name="telemetry", daemon=True)
@@ -49,10 +49,8 @@ class TelemetryServer:
 class _Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
-    def __init__(
-        self, registry: CollectorRegistry, is_ready: Callable[[], bool], *connection: object
-    ) -> None:
-        self._registry, self._is_ready = registry, is_ready
+    def __init__(self, registry: CollectorRegistry, unready: Callable[[], str], *connection: object) -> None:
+        self._registry, self._unready = registry, unready
         super().__init__(*connection)  # type: ignore[arg-type]  # as the server hands them over
 
     def do_GET(self) -> None:
@@ -62,10 +60,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(HTTPStatus.OK, encode(self._registry), content_type)
             case "/healthz":
                 self._answer(HTTPStatus.OK, b"ok\n", PLAIN_TEXT)
-            case "/readyz" if self._is_ready():
-                self._answer(HTTPStatus.OK, b"ready\n", PLAIN_TEXT)
+            case "/readyz" if reason := self._unready():
+                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {reason}\n".encode(), PLAIN_TEXT)
             case "/readyz":
-                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"not ready\n", PLAIN_TEXT)
+                self._answer(HTTPStatus.OK, b"ready\n", PLAIN_TEXT)
             case _:
                 pages = b"there are /metrics, /healthz and /readyz\n"
                 self._answer(HTTPStatus.NOT_FOUND, pages, PLAIN_TEXT)

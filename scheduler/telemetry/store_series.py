@@ -25,6 +25,12 @@ class TransactionResult(StrEnum):
     STALE_FENCE = "stale_fence"
 
 
+class ComparisonResult(StrEnum):
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    BROKEN_OFF = "broken_off"
+
+
 class StoreSeries:
     """Latency, errors, group commit and the mirror."""
 
@@ -36,6 +42,8 @@ class StoreSeries:
             self._errors.labels(operation)
         for result in TransactionResult:
             self._transactions.labels(result)
+        for comparison in ComparisonResult:
+            self._comparisons.labels(comparison)
 
     def _declare_calls(self, registry: CollectorRegistry) -> None:
         self._latency = Histogram(
@@ -79,6 +87,18 @@ class StoreSeries:
             registry=registry,
         )
 
+        self._comparisons = Counter(
+            "placewright_mirror_comparisons",
+            "Comparisons of this process's mirror with a full load of the store, by what they found.",
+            ["result"],
+            registry=registry,
+        )
+        self._differences = Counter(
+            "placewright_mirror_differences",
+            "Records of the mirror that were not as the store has them; the mirror was loaded anew.",
+            registry=registry,
+        )
+
     def record_call(self, operation: StoreOperation, *, seconds: float) -> None:
         self._latency.labels(operation).observe(seconds)
 
@@ -96,3 +116,9 @@ class StoreSeries:
         """Take down how far the mirror is, each time the event stream answers."""
         self._mirror_revision.set(revision)
         self._mirror_current_at.set(now_ms / 1_000)
+
+    def record_comparison(self, result: ComparisonResult) -> None:
+        self._comparisons.labels(result).inc()
+
+    def record_differences(self, records: int) -> None:
+        self._differences.inc(records)

@@ -20,6 +20,7 @@ from placewright.operations import Operations
 from placewright.pools import PoolSpec, PoolView
 from placewright.settings import OUTAGE_S_MAX_DEFAULT, TIMEOUT_S_DEFAULT, Settings, TlsChoice, resolve
 from placewright.status import error_of_call
+from placewright.targets import target_of
 from placewright.timing import seconds_of
 from placewright.views import JobEvent, JobView, Run
 from placewright.watching import Follower, OnChange, Watcher, wait
@@ -202,7 +203,7 @@ class AsyncDriver:
     """Carries effects out over a grpc.aio channel."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._target = target_of(settings.address)
         self._credentials = channel.credentials(settings)
         self._metadata = channel.metadata(settings)
         self._is_closed = False
@@ -259,11 +260,12 @@ class AsyncDriver:
     def _channel(self) -> grpc.aio.Channel:
         """The channel, opened at first use: it binds itself to the running event loop."""
         if self._opened is None:
-            address = self._settings.address
+            target, own = self._target
+            options = [*channel.OPTIONS, *own]
             self._opened = (
-                grpc.aio.insecure_channel(address, channel.OPTIONS)
+                grpc.aio.insecure_channel(target, options)
                 if self._credentials is None
-                else grpc.aio.secure_channel(address, self._credentials, channel.OPTIONS)
+                else grpc.aio.secure_channel(target, self._credentials, options)
             )
         return self._opened
 

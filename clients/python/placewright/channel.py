@@ -7,6 +7,7 @@ import json
 import grpc
 
 from placewright.settings import Settings, read_certificates
+from placewright.targets import ANY_REPLICA
 from placewright.version import __version__
 
 RESPONSE_BYTES_MAX = 64 * 1024 * 1024  # a page of jobs with many replicas
@@ -17,6 +18,7 @@ RECONNECT_MS_MAX = 5_000
 
 SERVICE_CONFIG = json.dumps(
     {
+        "loadBalancingConfig": [ANY_REPLICA],
         "methodConfig": [
             # No policy for streams: watches go on by cursor by themselves. With one, a stream whose attempts
             # have all failed now and then ends without ending its pending read, which then waits for ever
@@ -38,7 +40,7 @@ SERVICE_CONFIG = json.dumps(
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
             },
-        ]
+        ],
     }
 )
 OPTIONS: list[tuple[str, str | int]] = [

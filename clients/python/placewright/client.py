@@ -18,6 +18,7 @@ from placewright.operations import Operations
 from placewright.pools import PoolSpec, PoolView
 from placewright.settings import OUTAGE_S_MAX_DEFAULT, TIMEOUT_S_DEFAULT, Settings, TlsChoice, resolve
 from placewright.status import error_of_call
+from placewright.targets import target_of
 from placewright.timing import seconds_of
 from placewright.views import JobEvent, JobView, Run
 from placewright.watching import Follower, OnChange, Watcher, wait
@@ -47,7 +48,8 @@ class Client:
         """Nothing is sent yet. What is None comes from PLACEWRIGHT_* variables, then from defaults.
 
         Args:
-            address: host:port; PLACEWRIGHT_ADDRESS; 127.0.0.1:7461.
+            address: host:port, or host:port,host:port... of several replicas, of which any that answers is
+                used; PLACEWRIGHT_ADDRESS; 127.0.0.1:7461.
             token: bearer token; PLACEWRIGHT_TOKEN.
             tls: True (system authorities), the path of a CA file, a `Tls`, or False; PLACEWRIGHT_CA_FILE.
             timeout_s: deadline of each call.
@@ -251,10 +253,11 @@ class SyncDriver:
         credentials = channel.credentials(settings)
         self._metadata = channel.metadata(settings)
         self._closed = threading.Event()
+        target, options = target_of(settings.address)
         self._channel = (
-            grpc.insecure_channel(settings.address, channel.OPTIONS)
+            grpc.insecure_channel(target, [*channel.OPTIONS, *options])
             if credentials is None
-            else grpc.secure_channel(settings.address, credentials, channel.OPTIONS)
+            else grpc.secure_channel(target, credentials, [*channel.OPTIONS, *options])
         )
 
     def run(self, operation: Operation[T]) -> T:

@@ -19,7 +19,8 @@ PlacewrightError
 
 The `reason` of an error is a stable word for programs, from error.proto: INVALID_REQUEST, NOT_FOUND,
 REQUEST_ID_REUSED, ILLEGAL_TRANSITION, NOT_ALLOWED, UNAUTHENTICATED, QUEUE_FULL, STALE_ETAG, STALE_SESSION,
-STALE_RUN_TOKEN, CURSOR_TOO_OLD, STORE_UNAVAILABLE, NOT_CAUGHT_UP, SERVICE_STOPPING or INTERNAL.
+STALE_RUN_TOKEN, CURSOR_TOO_OLD, STORE_UNAVAILABLE, NOT_CAUGHT_UP, SERVICE_STOPPING, TOO_MANY_WATCHES,
+WATCH_TOO_SLOW or INTERNAL.
 
 After `Unavailable` and `DeadlineExceeded` of a write, repeat it with `request_id=error.request_id`:
 what was already done is then not done again.

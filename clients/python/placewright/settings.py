@@ -46,6 +46,7 @@ class Settings:
     """Everything that a client needs to know.
 
     Attributes:
+        address: HOST:PORT of the service, or of several replicas with commas between; or a gRPC target.
         token: sent as a bearer token with every call; empty: none.
         tls: None: in the clear.
         timeout_s: deadline of a unary call.
@@ -80,7 +81,8 @@ def resolve(
     secret = token if token is not None else environment.get(TOKEN_VARIABLE, "")
     chosen = tls if tls is not None else _tls_of(environment)
     certificates = _certificates(chosen, environment)
-    if secret and certificates is None and chosen is None and not target.startswith(LOOPBACK):
+    is_loopback = all(each.startswith(LOOPBACK) for each in target.split(","))
+    if secret and certificates is None and chosen is None and not is_loopback:
         raise _invalid(
             "tls",
             f"a token would go to {target} in the clear; say tls=True, a CA file or, if meant so, tls=False",
@@ -102,9 +104,11 @@ def read_certificates(tls: Tls) -> tuple[bytes | None, bytes | None, bytes | Non
 
 
 def _address(text: str) -> str:
-    if text.startswith(("http://", "https://")):
-        raise _invalid("address", f"must be host:port, such as {ADDRESS_DEFAULT}, got {text!r}")
-    return text if ":" in text else f"{text}:{PORT_DEFAULT}"
+    replicas = [each.strip() for each in text.split(",")]
+    if not all(replicas) or any(each.startswith(("http://", "https://")) for each in replicas):
+        several = f"or {ADDRESS_DEFAULT},{ADDRESS_DEFAULT} for several replicas"
+        raise _invalid("address", f"must be host:port, such as {ADDRESS_DEFAULT}, {several}, got {text!r}")
+    return ",".join(each if ":" in each else f"{each}:{PORT_DEFAULT}" for each in replicas)
 
 
 def _tls_of(environment: Mapping[str, str]) -> TlsChoice:

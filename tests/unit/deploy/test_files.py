@@ -49,8 +49,19 @@ def test_prometheus_scrapes_where_the_scheduler_serves_metrics() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
 
     (job,) = config["scrape_configs"]
-    assert job["static_configs"] == [{"targets": ["scheduler:7462"]}]
+    replicas = [
+        name for name, service in COMPOSE["services"].items() if service["image"] == SCHEDULER["image"]
+    ]
+    assert len(replicas) == 2
+    assert job["static_configs"] == [{"targets": [f"{name}:7462" for name in replicas]}]
     assert "--metrics-listen=0.0.0.0:7462" in SCHEDULER["command"]
+
+
+def test_replicas_answer_at_different_ports_of_the_machine() -> None:
+    ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
+
+    published = [port.rpartition(":")[0].rpartition(":")[2] for port in ports]
+    assert len(published) == len(set(published))
 
 
 def test_the_scheduler_is_started_with_options_that_it_has() -> None:

@@ -1,7 +1,7 @@
 """Stores that stand in front of the memory store and fail, or are busy, as a test says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -98,3 +98,12 @@ async def following(*mirrors: Mirror) -> AsyncIterator[None]:
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let others run until it holds."""
+    for _ in range(1_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to hold")

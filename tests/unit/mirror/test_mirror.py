@@ -1,19 +1,20 @@
 """The mirror: follows the store's stream, and knows when time has passed that it did not see."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from scheduler.mirror.mirror import Mirror
+from scheduler.mirror.mirror import BEHIND_MS_MAX, Mirror
 from scheduler.model.errors import NotCaughtUp
 from scheduler.model.ids import Revision
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Put, Transaction
+from scheduler.state.limits import COMMITS_PER_READ_MAX
 from scheduler.state.memory import MemoryStore
 from tests.builders import a_job
 from tests.cell import ManualClock
-from tests.unit.mirror.stores import JOB, JOB_KEY, SUBMIT, FrailStore, a_mirror, following
+from tests.unit.mirror.stores import JOB, JOB_KEY, SUBMIT, FrailStore, a_mirror, following, until
 
 
 class Heard:
@@ -28,15 +29,6 @@ class Heard:
 
     def reloaded(self, state: State) -> None:
         self.reloads.append(state)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let others run until it holds."""
-    for _ in range(1_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it never came to hold")
 
 
 async def write_jobs(memory: MemoryStore, *names: str) -> None:
@@ -262,3 +254,35 @@ async def test_a_reload_that_fails_is_tried_again() -> None:
     assert store.loads == 3
     assert len(heard.reloads) == 1
     assert mirror.disconnections == 2
+
+
+async def test_a_mirror_is_caught_up_again_once_it_has_read_all_that_it_missed() -> None:
+    store = a_store(commits_retained=1_000)
+    mirror, _ = await mirror_of(store)
+    caught_up = list[bool]()
+
+    class Noting(Heard):
+        def committed(self, commits: Sequence[Commit]) -> None:
+            super().committed(commits)
+            caught_up.append(mirror.is_caught_up)
+
+    mirror.add_listener(Noting())
+    store.is_lost = True
+    async with following(mirror):
+        await until(lambda: not mirror.is_connected)
+        assert not mirror.is_caught_up
+        await write_jobs(store.memory, *(f"job-{number}" for number in range(COMMITS_PER_READ_MAX + 1)))
+        store.is_lost = False
+        await until(lambda: len(caught_up) == 2)
+
+    assert caught_up == [False, True]
+
+
+async def test_a_mirror_that_reads_nothing_for_long_is_not_caught_up() -> None:
+    clock = ManualClock()
+    mirror = await a_mirror(a_store(), clock)
+    assert mirror.is_caught_up
+
+    clock.pass_ms(BEHIND_MS_MAX)
+
+    assert not mirror.is_caught_up

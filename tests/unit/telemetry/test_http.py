@@ -19,7 +19,9 @@ def ready() -> Event:
 
 @pytest.fixture
 def address(ready: Event) -> Iterator[str]:
-    server = TelemetryServer(Metrics().registry, is_ready=ready.is_set, host="127.0.0.1", port=0)
+    server = TelemetryServer(
+        Metrics().registry, unready=lambda: "" if ready.is_set() else "not yet", host="127.0.0.1", port=0
+    )
     server.start()
     yield f"http://127.0.0.1:{server.port}"
     server.stop()
@@ -65,9 +67,9 @@ def test_pages(address: str, page: str, expected: int) -> None:
 
 
 def test_stopping_gives_the_port_back() -> None:
-    first = TelemetryServer(Metrics().registry, is_ready=lambda: True, host="127.0.0.1", port=0)
+    first = TelemetryServer(Metrics().registry, unready=lambda: "", host="127.0.0.1", port=0)
     first.start()
     first.stop()
 
-    second = TelemetryServer(Metrics().registry, is_ready=lambda: True, host="127.0.0.1", port=first.port)
+    second = TelemetryServer(Metrics().registry, unready=lambda: "", host="127.0.0.1", port=first.port)
     second.stop()

@@ -29,7 +29,10 @@ app = typer.Typer(
 
 AddressOption = Annotated[
     Optional[str],  # noqa: UP045  (typer evaluates it under 3.10)
-    typer.Option("--address", help="host:port of the service; also before the command."),
+    typer.Option(
+        "--address",
+        help="host:port of the service, or of several replicas with commas; also before the command.",
+    ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the data on stdout.")]
 QueueOption = Annotated[list[str], typer.Option("--queue", help="Only this queue; repeatable.")]
@@ -55,7 +58,9 @@ def everything(
     context: typer.Context,
     address: Annotated[
         Optional[str],  # noqa: UP045  (typer evaluates it under 3.10)
-        typer.Option("--address", help="host:port; PLACEWRIGHT_ADDRESS, then 127.0.0.1:7461."),
+        typer.Option(
+            "--address", help="host:port, or several with commas; PLACEWRIGHT_ADDRESS, then 127.0.0.1:7461."
+        ),
     ] = None,
 ) -> None:
     """Submit jobs to placewright, watch them, and see why they are where they are."""

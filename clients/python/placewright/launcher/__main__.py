@@ -104,7 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--address",
         metavar="HOST:PORT",
-        help=f"where the service answers (default: $PLACEWRIGHT_ADDRESS or {ADDRESS_DEFAULT})",
+        help="where the service answers, or several replicas with commas between "
+        f"(default: $PLACEWRIGHT_ADDRESS or {ADDRESS_DEFAULT})",
     )
     parser.add_argument(
         "--launcher-id",

@@ -1,6 +1,7 @@
 """The four RPCs of LauncherService as a launcher calls them."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,13 +11,14 @@ import grpc.aio
 from placewright.errors import InvalidRequest
 from placewright.launcher.log import log
 from placewright.settings import Tls, read_certificates
+from placewright.targets import ANY_REPLICA, target_of
 from placewright.v1 import launcher_service_pb2 as pb
 from placewright.v1.launcher_service_pb2_grpc import LauncherServiceStub
 
 AttachCall = grpc.aio.StreamStreamCall[pb.AttachRequest, pb.AttachResponse]
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 CLOSING_S = 30.0  # longer than any deadline
-SERVICE_CONFIG = '{"loadBalancingConfig": [{"pick_first": {"shuffleAddressList": true}}]}'
+SERVICE_CONFIG = json.dumps({"loadBalancingConfig": [ANY_REPLICA]})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,9 @@ class LauncherCalls:
 
 
 def _channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
+    target, own_options = target_of(address)
     options = [
+        *own_options,
         ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection
         ("grpc.service_config", SERVICE_CONFIG),  # to any replica, not always to the first
         ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
@@ -114,7 +118,7 @@ def _channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
         ("grpc.max_reconnect_backoff_ms", 5_000),
     ]
     if tls is None:
-        return grpc.aio.insecure_channel(address, options=options)
+        return grpc.aio.insecure_channel(target, options=options)
     authorities, key, certificate = read_certificates(tls)
     credentials = grpc.ssl_channel_credentials(authorities, key, certificate)
-    return grpc.aio.secure_channel(address, credentials, options=options)
+    return grpc.aio.secure_channel(target, credentials, options=options)

