@@ -7,12 +7,13 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import grpc
 import structlog
 
 from scheduler.api.auth import Authenticator, Identity, Role
@@ -82,12 +83,18 @@ class Service:
     fleet_pools: tuple[FleetPool, ...]
 
 
-async def serve(settings: Settings, *, on_ready: Callable[[Addresses], None]) -> None:
+async def serve(
+    settings: Settings,
+    *,
+    on_ready: Callable[[Addresses], None],
+    more_handlers: Sequence[grpc.GenericRpcHandler] = (),
+) -> None:
     """Run a whole service in this process until SIGTERM or SIGINT; then drain and return."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     stop = _stop_signal()
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(build(settings))
+        service.server.add(more_handlers)
         telemetry = _telemetry_server(service)
         stack.callback(telemetry.stop)
         port = service.server.listen(settings.listen, _tls(settings))

@@ -1,7 +1,9 @@
 """The mirror: a process's own copy of the live state, kept up to date by the event stream."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Protocol
 
 import structlog
@@ -43,7 +45,8 @@ class Mirror:
         self.is_connected = True
         self.disconnections = 0
         self._listeners: list[Listener] = []
-        self._advanced = asyncio.Condition()
+        self._waiting: list[tuple[Revision, int, asyncio.Future[None]]] = []  # a heap
+        self._tickets = itertools.count()
         self._disconnected = asyncio.Event()
 
     @classmethod
@@ -74,9 +77,11 @@ class Mirror:
         """
         if self.state.revision >= revision:
             return
+        seen = asyncio.get_running_loop().create_future()
+        heappush(self._waiting, (revision, next(self._tickets), seen))
         try:
-            async with asyncio.timeout(timeout_ms / 1000), self._advanced:
-                await self._advanced.wait_for(lambda: self.state.revision >= revision)
+            async with asyncio.timeout(timeout_ms / 1000):
+                await seen
         except TimeoutError:
             raise NotCaughtUp(
                 f"this replica is at revision {self.state.revision} and has not seen {revision} "
@@ -99,7 +104,7 @@ class Mirror:
         if commits:
             for listener in tuple(self._listeners):
                 listener.committed(commits)
-            await self._announce()
+            self._announce()
 
     async def _reload(self) -> None:
         try:
@@ -111,7 +116,7 @@ class Mirror:
         self._time_passed_unseen()
         for listener in tuple(self._listeners):
             listener.reloaded(self.state)
-        await self._announce()
+        self._announce()
 
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
         if self.is_connected:
@@ -125,6 +130,9 @@ class Mirror:
         self._disconnected.set()
         self._disconnected = asyncio.Event()
 
-    async def _announce(self) -> None:
-        async with self._advanced:
-            self._advanced.notify_all()
+    def _announce(self) -> None:
+        """Wake who waits for a revision that is reached; nobody else, for many may wait."""
+        while self._waiting and self._waiting[0][0] <= self.state.revision:
+            _, _, seen = heappop(self._waiting)
+            if not seen.done():
+                seen.set_result(None)

@@ -94,6 +94,11 @@ class State:
         """Jobs that are not finished, by id."""
         return [self._unfinished[job_id] for job_id in sorted(self._unfinished)]
 
+    @property
+    def unfinished_count(self) -> int:
+        """How many jobs are not finished."""
+        return len(self._unfinished)
+
     def finished_jobs(self) -> list[Job]:
         """Finished jobs that are still kept, by id."""
         ids = (JobId(i) for i in self.ids(Kind.JOB) if i not in self._unfinished)

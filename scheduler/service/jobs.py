@@ -113,7 +113,7 @@ class Jobs:
         self, submissions: Sequence[Submission], principal: Principal
     ) -> list[Accepted | PlacewrightError]:
         """Accept each job on its own; the results are in the order of the submissions."""
-        unfinished = len(self._parts.state.unfinished_jobs())
+        unfinished = self._parts.state.unfinished_count
         if unfinished + len(submissions) > UNFINISHED_JOBS_MAX:
             raise QueueFull(f"{unfinished} jobs are unfinished; at most {UNFINISHED_JOBS_MAX} may be")
         drafts = [self._draft(submission, principal) for submission in submissions]
