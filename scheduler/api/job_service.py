@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from placewright.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from scheduler.api import enums
+from scheduler.api.bulk_submit import BulkSubmit
 from scheduler.api.checks import Checks, checking, shown
 from scheduler.api.decode_job import Vocabulary, decode_submission
 from scheduler.api.encode_job import encode_job
@@ -17,10 +18,10 @@ from scheduler.api.positions import (
     encode_page_token,
 )
 from scheduler.model.errors import PlacewrightError
-from scheduler.model.ids import JobId, Principal, QueueName, Revision
+from scheduler.model.ids import JobId, QueueName, Revision
 from scheduler.model.limits import FILTER_ITEMS_MAX, SUBMISSIONS_PER_CALL_MAX
 from scheduler.model.view import JobView
-from scheduler.service.jobs import Accepted, JobFilter, Jobs, Submission
+from scheduler.service.jobs import Accepted, JobFilter, Jobs
 from scheduler.service.parts import Parts
 from scheduler.service.watch import EventKind, Watches, WatchEvent
 
@@ -39,6 +40,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     def __init__(self, parts: Parts, vocabulary: Vocabulary) -> None:
         self._parts, self._vocabulary = parts, vocabulary
         self._jobs, self._watches = Jobs(parts), Watches(parts)
+        self._bulk = BulkSubmit(self._jobs, vocabulary)
 
     async def SubmitJob(
         self, request: job_service_pb2.SubmitJobRequest, context: Context
@@ -54,26 +56,13 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             checks.count("submissions", len(request.submissions), 1, SUBMISSIONS_PER_CALL_MAX)
             checks.done()
             _check_request_ids_differ(request.submissions, checks)
-        decoded = [self._decoded(index, item) for index, item in enumerate(request.submissions)]
-        results = await self._submit_good(decoded, caller().principal)
-        revisions = [result.revision for result in results if isinstance(result, Accepted)]
-        return job_service_pb2.SubmitJobsResponse(
-            results=[self._encoded_result(result) for result in results], revision=max(revisions, default=0)
-        )
-
-    def _decoded(self, index: int, item: job_service_pb2.JobSubmission) -> Submission | PlacewrightError:
-        try:
-            return decode_submission(item, self._vocabulary, prefix=f"submissions[{index}].")
-        except PlacewrightError as error:
-            return error
-
-    async def _submit_good(
-        self, decoded: Sequence[Submission | PlacewrightError], principal: Principal
-    ) -> list[Accepted | PlacewrightError]:
-        """A result for each: the bad ones keep their error, the good ones are submitted together."""
-        good = [item for item in decoded if isinstance(item, Submission)]
-        submitted = iter(await self._jobs.submit_many(good, principal) if good else [])
-        return [next(submitted) if isinstance(item, Submission) else item for item in decoded]
+        results = await self._bulk.submit(request.submissions, caller().principal)
+        response = job_service_pb2.SubmitJobsResponse()
+        for result in results:
+            response.results.append(self._encoded_result(result))
+            if isinstance(result, Accepted):
+                response.revision = max(response.revision, result.revision)
+        return response
 
     async def GetJob(
         self, request: job_service_pb2.GetJobRequest, context: Context

@@ -15,7 +15,6 @@ import uvloop
 
 from scheduler.bench import messages
 
-
 Send = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -99,9 +98,7 @@ async def carry_out(load: Load, channel: grpc.aio.Channel) -> LoadResult:
     return tally.result(time.perf_counter() - began_s)
 
 
-async def _caller(
-    load: Load, send: Send, requests: Iterator[bytes], tally: _Tally, began_s: float
-) -> None:
+async def _caller(load: Load, send: Send, requests: Iterator[bytes], tally: _Tally, began_s: float) -> None:
     """One caller of a closed loop: the next call begins when the last is answered."""
     while time.perf_counter() - began_s < load.seconds:
         await _call(load, send, next(requests), tally)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aplacewright/v1/error.proto\x12\x0eplacewright.v1*\x91\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_INVALID_REQUEST\x10\x01\x12\x1a\n\x16\x45RROR_REASON_NOT_FOUND\x10\x02\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x03\x12#\n\x1f\x45RROR_REASON_ILLEGAL_TRANSITION\x10\x04\x12\x1c\n\x18\x45RROR_REASON_NOT_ALLOWED\x10\x05\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x06\x12\x1b\n\x17\x45RROR_REASON_QUEUE_FULL\x10\x07\x12\x1b\n\x17\x45RROR_REASON_STALE_ETAG\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_STALE_SESSION\x10\t\x12 \n\x1c\x45RROR_REASON_STALE_RUN_TOKEN\x10\n\x12\x1f\n\x1b\x45RROR_REASON_CURSOR_TOO_OLD\x10\x0b\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\x0c\x12\x1e\n\x1a\x45RROR_REASON_NOT_CAUGHT_UP\x10\r\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0e\x12!\n\x1d\x45RROR_REASON_SERVICE_STOPPING\x10\x0f\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aplacewright/v1/error.proto\x12\x0eplacewright.v1*\xae\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_INVALID_REQUEST\x10\x01\x12\x1a\n\x16\x45RROR_REASON_NOT_FOUND\x10\x02\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x03\x12#\n\x1f\x45RROR_REASON_ILLEGAL_TRANSITION\x10\x04\x12\x1c\n\x18\x45RROR_REASON_NOT_ALLOWED\x10\x05\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x06\x12\x1b\n\x17\x45RROR_REASON_QUEUE_FULL\x10\x07\x12\x1b\n\x17\x45RROR_REASON_STALE_ETAG\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_STALE_SESSION\x10\t\x12 \n\x1c\x45RROR_REASON_STALE_RUN_TOKEN\x10\n\x12\x1f\n\x1b\x45RROR_REASON_CURSOR_TOO_OLD\x10\x0b\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\x0c\x12\x1e\n\x1a\x45RROR_REASON_NOT_CAUGHT_UP\x10\r\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0e\x12!\n\x1d\x45RROR_REASON_SERVICE_STOPPING\x10\x0f\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x10\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'placewright.v1.error_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=47
-  _globals['_ERRORREASON']._serialized_end=576
+  _globals['_ERRORREASON']._serialized_end=605
 # @@protoc_insertion_point(module_scope)
