@@ -96,7 +96,7 @@ class Server:
         reflection.enable_server_reflection(names, self._server)
 
     def add(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
-        """Answer more RPCs than those of the service, before `start`; what is not of our package goes uncounted."""
+        """Answer more RPCs than those of the service; before `start`."""
         self._server.add_generic_rpc_handlers(handlers)
 
     def listen(self, address: str, tls: TlsFiles | None) -> int:

@@ -37,9 +37,11 @@ async def api_replica(work_dir: Path, durability: Durability) -> AsyncIterator[B
     """A server that only answers calls: the benchmark holds the leader lease, as another replica would."""
     async with valkey(work_dir, durability) as (url, process_id, store, link):
         assert await store.acquire("bench", duration_ms=NO_LEADER_MS) is not None
-        async with server_on(work_dir, url, process_id, durability) as server:
-            async with load_process(server.address) as load:
-                yield BenchCell(server=server, load=load, store=store, link=link)
+        async with (
+            server_on(work_dir, url, process_id, durability) as server,
+            load_process(server.address) as load,
+        ):
+            yield BenchCell(server=server, load=load, store=store, link=link)
 
 
 @asynccontextmanager

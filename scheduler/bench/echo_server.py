@@ -1,4 +1,4 @@
-"""`python -m scheduler.bench.echo_server`: the whole service, from PLACEWRIGHT_* variables, and Echo beside it."""
+"""The whole service, from PLACEWRIGHT_* variables, and Echo beside it: a process of the benchmark."""
 
 import asyncio
 import os

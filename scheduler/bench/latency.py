@@ -24,9 +24,7 @@ POOLS = 60
 NODES_PER_POOL = 4
 GET_DURING_SOLVE_MAX = 1.3
 SUBMIT_TO_OFFER_MS_MAX = 150.0
-PLANNER_CORES_MIN = (
-    0.3  # in the planner process over the measurement; with less there was no big solve to judge by
-)
+PLANNER_CORES_MIN = 0.3  # used by the planner meanwhile; with less there was no big solve to judge by
 GETS_PER_S = 100.0
 DISTINCT_SIZES = 8
 
@@ -60,11 +58,12 @@ async def _service(folder: Path) -> AsyncIterator[_Service]:
     fleet = folder / "fleet.yaml"
     pool_ids = [f"pool-{number:02d}" for number in range(POOLS)]
     fleet.write_text("pools:\n" + "".join(map(_pool_text, pool_ids)))
-    async with whole_service(folder, fleet) as (server, load):
-        async with grpc.aio.insecure_channel(server.address) as channel:
-            async with bench_launcher(channel, pool_ids) as launcher:
-                jobs = JobServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
-                yield _Service(server=server, load=load, jobs=jobs, launcher=launcher)
+    async with (
+        whole_service(folder, fleet) as (server, load), grpc.aio.insecure_channel(server.address) as channel,
+        bench_launcher(channel, pool_ids) as launcher,
+    ):
+        jobs = JobServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        yield _Service(server=server, load=load, jobs=jobs, launcher=launcher)
 
 
 def _pool_text(pool_id: str) -> str:

@@ -1,4 +1,4 @@
-"""`python -m scheduler.bench.load`: a load generator in a process of its own; loads come in and results go out as JSON lines."""
+"""A load generator, in a process of its own: loads come in and results go out as lines of JSON."""
 
 import asyncio
 import itertools

@@ -67,7 +67,7 @@ async def _watching(address: str, watchers: int) -> AsyncIterator[None]:
 
     async def watch(stub: JobServiceStub, ready: asyncio.Event) -> None:
         request = job_service_pb2.WatchJobsRequest()
-        request.filter.name = "no-job-has-this-name"  # what is measured is Redis, not the watchers' own work
+        request.filter.name = "no-job-has-this-name"  # what is measured is Redis, not the watchers' work
         async for _ in stub.WatchJobs(request):
             ready.set()
 
@@ -85,7 +85,7 @@ async def _watching(address: str, watchers: int) -> AsyncIterator[None]:
 
 
 async def start_up_rows(*, jobs: int, advance: Callable[[str], None]) -> list[Row]:
-    """Loading so many waiting jobs against parsing them, a server's start with them, and its memory for each."""
+    """Loading so many waiting jobs against parsing them; a server's start with them, and its memory."""
     with tempfile.TemporaryDirectory() as folder:
         work_dir = Path(folder)
         async with valkey(work_dir, Durability.EVERYSEC) as (url, process_id, store, link):

@@ -26,7 +26,7 @@ QUICK_OFFERS = 5
 
 
 def run(*, out: Path | None, quick: bool, force: bool) -> list[Row]:
-    """All of B7 on the screen and, with `out`, as files; nothing while others use the machine, unless forced."""
+    """All of B7 on the screen and, with `out`, as files; nothing while others use the machine."""
     console = Console()
     others = others_cores()
     notes = [
@@ -34,7 +34,8 @@ def run(*, out: Path | None, quick: bool, force: bool) -> list[Row]:
     ]
     if others > OTHERS_CORES_MAX and not force:
         console.print(
-            f"b7 skipped: other processes use {others:.2f} cores, at most {OTHERS_CORES_MAX} may; --force runs it"
+            f"b7 skipped: other processes use {others:.2f} cores, at most {OTHERS_CORES_MAX} may; "
+            "--force runs it all the same"
         )
         return []
     if quick:

@@ -48,7 +48,7 @@ class Prepared:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether it is a launcher's or the leader's: only users' requests have the record of a request id."""
+        """Whether it is a launcher's or the leader's: users' requests have the record of a request id."""
         return all(key.kind is not Kind.IDEMPOTENCY for key in self.keys)
 
     @property

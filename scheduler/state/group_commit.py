@@ -28,7 +28,7 @@ class _Waiting:
 
 
 class GroupCommit:
-    """Gathers transactions of all callers into calls; those of launchers and the leader go before those of users.
+    """Gathers transactions of all callers into calls; those of launchers and the leader go first.
 
     A caller that gives up takes what has not been sent of its own back, and disturbs nobody else's.
     """
