@@ -59,7 +59,8 @@ async def _service(folder: Path) -> AsyncIterator[_Service]:
     pool_ids = [f"pool-{number:02d}" for number in range(POOLS)]
     fleet.write_text("pools:\n" + "".join(map(_pool_text, pool_ids)))
     async with (
-        whole_service(folder, fleet) as (server, load), grpc.aio.insecure_channel(server.address) as channel,
+        whole_service(folder, fleet) as (server, load),
+        grpc.aio.insecure_channel(server.address) as channel,
         bench_launcher(channel, pool_ids) as launcher,
     ):
         jobs = JobServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
@@ -68,7 +69,8 @@ async def _service(folder: Path) -> AsyncIterator[_Service]:
 
 def _pool_text(pool_id: str) -> str:
     return (
-        f"  - id: {pool_id}\n    accelerator: h100\n    provider: own\n    region: lab\n    market: reserved\n"
+        f"  - id: {pool_id}\n    accelerator: h100\n    provider: own\n    region: lab\n"
+        "    market: reserved\n"
         f"    node_groups: [{{nodes: {NODES_PER_POOL}, devices_per_node: 8}}]\n"
         f"    price_usd_per_accelerator_hour: 1.90\n    launcher_id: {LAUNCHER_ID}\n"
         "    lease_duration_seconds: 60\n"

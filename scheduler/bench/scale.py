@@ -107,11 +107,12 @@ async def start_up_rows(*, jobs: int, advance: Callable[[str], None]) -> list[Ro
                 job_bytes = (memory_bytes(server.process_id) - empty_bytes) / jobs
             advance("started")
     ratio = median(loads_s) / median(parses_s)
-    common = {"loads_s": loads_s, "parses_s": parses_s}
+    times: dict[str, object] = {"loads_s": loads_s, "parses_s": parses_s}
     return [
         Row(
             benchmark=B7, instance=f"{jobs} jobs", metric="load, CPU s, to parsing them",
-            value=median(loads_s), ratio=ratio, bound=LOAD_TO_PARSE_MAX, seconds=loading_s, detail=dict(common),
+            value=median(loads_s), ratio=ratio, bound=LOAD_TO_PARSE_MAX, seconds=loading_s,
+            detail=times,
         ),
         Row(
             benchmark=B7, instance=f"{jobs} jobs", metric="start of a server, s", value=started_s,

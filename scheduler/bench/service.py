@@ -30,7 +30,7 @@ def run(*, out: Path | None, quick: bool, force: bool) -> list[Row]:
     console = Console()
     others = others_cores()
     notes = [
-        f"Other processes used {others:.2f} cores before it began; with more than {OTHERS_CORES_MAX} it waits."
+        f"Other processes used {others:.2f} cores before it began; it is skipped above {OTHERS_CORES_MAX}."
     ]
     if others > OTHERS_CORES_MAX and not force:
         console.print(
