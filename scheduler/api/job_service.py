@@ -8,6 +8,7 @@ from scheduler.api.bulk_submit import BulkSubmit
 from scheduler.api.checks import Checks, checking, shown
 from scheduler.api.decode_job import Vocabulary, decode_submission
 from scheduler.api.encode_job import encode_job
+from scheduler.api.encoded_jobs import EncodedJobs
 from scheduler.api.errors import status_of
 from scheduler.api.interceptor import Context, caller
 from scheduler.api.positions import (
@@ -40,6 +41,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     def __init__(self, parts: Parts, vocabulary: Vocabulary) -> None:
         self._parts, self._vocabulary = parts, vocabulary
         self._jobs, self._watches = Jobs(parts), Watches(parts)
+        self._messages = EncodedJobs()
         self._bulk = BulkSubmit(self._jobs, vocabulary)
 
     async def SubmitJob(
@@ -127,12 +129,12 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             yield self._encoded_event(event, request.filter)
 
     def _encoded(self, view: JobView) -> job_pb2.Job:
-        return encode_job(view, self._parts.state.history)
+        return self._messages.of(view, self._parts.state.history)
 
     def _encoded_result(self, result: Accepted | PlacewrightError) -> job_service_pb2.SubmitJobsResult:
         if isinstance(result, PlacewrightError):
             return job_service_pb2.SubmitJobsResult(error=status_of(result))
-        job = self._encoded(result.view)
+        job = encode_job(result.view, self._parts.state.history)
         job.replicas_left_out = job.replicas_left_out or bool(job.replicas)
         job.ClearField("replicas")
         return job_service_pb2.SubmitJobsResult(job=job)
