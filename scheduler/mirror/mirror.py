@@ -45,7 +45,7 @@ class Mirror:
         self.is_connected = True
         self.disconnections = 0
         self._listeners: list[Listener] = []
-        self._waiting: list[tuple[Revision, int, asyncio.Future[None]]] = []  # a heap
+        self._waiting: list[tuple[Revision, int, asyncio.Future[bool]]] = []  # a heap
         self._tickets = itertools.count()
         self._disconnected = asyncio.Event()
 
@@ -77,16 +77,19 @@ class Mirror:
         """
         if self.state.revision >= revision:
             return
-        seen = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        seen = loop.create_future()
         heappush(self._waiting, (revision, next(self._tickets), seen))
+        timer = loop.call_later(timeout_ms / 1000, _resolve, seen, False)
         try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                await seen
-        except TimeoutError:
+            is_seen = await seen
+        finally:
+            timer.cancel()
+        if not is_seen:
             raise NotCaughtUp(
                 f"this replica is at revision {self.state.revision} and has not seen {revision} "
                 f"within {timeout_ms} ms"
-            ) from None
+            )
 
     async def disconnected(self) -> None:
         """Wait until the store goes out of reach the next time, or the state is loaded anew."""
@@ -134,5 +137,9 @@ class Mirror:
         """Wake who waits for a revision that is reached; nobody else, for many may wait."""
         while self._waiting and self._waiting[0][0] <= self.state.revision:
             _, _, seen = heappop(self._waiting)
-            if not seen.done():
-                seen.set_result(None)
+            _resolve(seen, True)
+
+
+def _resolve(seen: asyncio.Future[bool], is_seen: bool) -> None:
+    if not seen.done():
+        seen.set_result(is_seen)
