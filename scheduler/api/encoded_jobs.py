@@ -14,7 +14,8 @@ Kept = tuple[History, Revision, bool, job_pb2.Job]
 class EncodedJobs:
     """Encodes views; what is kept is the newest view of each of the jobs encoded last."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, kept_max: int = KEPT_MAX) -> None:
+        self._kept_max = kept_max
         self._kept: dict[JobId, Kept] = {}
 
     def of(self, view: JobView, history: History) -> job_pb2.Job:
@@ -31,6 +32,6 @@ class EncodedJobs:
 
     def _keep(self, job_id: JobId, kept: Kept) -> None:
         self._kept.pop(job_id, None)
-        if len(self._kept) >= KEPT_MAX:
+        if len(self._kept) >= self._kept_max:
             del self._kept[next(iter(self._kept))]
         self._kept[job_id] = kept

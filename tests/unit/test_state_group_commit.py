@@ -197,3 +197,16 @@ async def test_closing_tells_everyone_that_waits(calls: Calls) -> None:
             await task
     with pytest.raises(StoreUnavailable):
         await group.commit([a_delete("late")])
+
+
+async def test_writes_that_arrive_while_the_loop_is_busy_share_a_call(
+    group: GroupCommit, calls: Calls
+) -> None:
+    async def later(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await group.commit([a_request()])
+
+    await asyncio.gather(*(later(turns) for turns in range(1, 20, 2)))
+
+    assert calls.sizes == [10]
