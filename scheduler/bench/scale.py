@@ -16,11 +16,12 @@ from placewright.v1.job_service_pb2_grpc import JobServiceStub
 from scheduler.bench import messages
 from scheduler.bench.cell import CELL, NO_LEADER_MS, api_replica, server_on, valkey
 from scheduler.bench.load import Load
-from scheduler.bench.processes import load_process, memory_bytes
+from scheduler.bench.processes import LoadProcess, load_process, memory_bytes
 from scheduler.bench.report import Row
 from scheduler.codec.records import decode_record
 from scheduler.state.keys import MIRRORED, Keys
 from scheduler.state.link import Link
+from scheduler.state.redis_store import RedisStore
 from scheduler.state.server import Durability
 
 B7 = "b7"
@@ -94,10 +95,10 @@ async def start_up_rows(*, jobs: int, advance: Callable[[str], None]) -> list[Ro
             async with server_on(work_dir, url, process_id, Durability.EVERYSEC) as server:
                 empty_bytes = memory_bytes(server.process_id)
                 async with load_process(server.address) as load:
-                    await _fill(load.run, jobs)
+                    await _fill(load, jobs)
             advance(f"{jobs} jobs submitted")
             began_s = time.monotonic()
-            loads_s = [await _cpu_of_load(store.load) for _ in range(LOADS)]
+            loads_s = [await _cpu_of_load(store) for _ in range(LOADS)]
             parses_s = [await _cpu_of_parsing(link) for _ in range(LOADS)]
             loading_s = time.monotonic() - began_s
             advance("loaded and parsed")
@@ -125,19 +126,19 @@ async def start_up_rows(*, jobs: int, advance: Callable[[str], None]) -> list[Ro
     ]  # fmt: skip
 
 
-async def _fill(run: Callable[[Load], object], jobs: int) -> None:
+async def _fill(process: LoadProcess, jobs: int) -> None:
     """Submit at least so many jobs."""
     submitted = 0
     while submitted < jobs:
         load = Load(method=messages.SUBMIT_JOBS, seconds=2, in_flight=FILL_IN_FLIGHT, jobs_per_call=500)
-        result = await run(load)  # type: ignore[misc]  # LoadProcess.run
+        result = await process.run(load)
         assert not result.failed, result.failed
         submitted += 500 * result.calls
 
 
-async def _cpu_of_load(load: Callable[[], object]) -> float:
+async def _cpu_of_load(store: RedisStore) -> float:
     began_s = time.process_time()
-    await load()  # type: ignore[misc]  # RedisStore.load
+    await store.load()
     return time.process_time() - began_s
 
 
