@@ -130,8 +130,9 @@ class State:
 
     def replicas_of(self, job: Job) -> list[Replica]:
         """The job's replicas by index."""
-        found = (self.replica(replica_id_of(job.id, index)) for index in range(job.spec.replicas))
-        return [replica for replica in found if replica is not None]
+        records = self._records[Kind.REPLICA]  # directly: the leader looks at every job's
+        found = [records.get(replica_id_of(job.id, index)) for index in range(job.spec.replicas)]
+        return [cast(Replica, record.entity) for record in found if record is not None]
 
     def run(self, run_id: RunId) -> Run | None:
         return self._entity(Run, Kind.RUN, run_id)
