@@ -153,6 +153,15 @@ def demo(
 
 @app.command()
 def bench(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="b1: plans; b7: the service. [default: b1]"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="b7: write b7.md, b7.json and b7.png there.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="b7: short, to see that it works.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="b7: even while others use the machine.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Waiting jobs of the snapshot.")] = 2000,
     pools: Annotated[int, typer.Option(min=1, help="Pools of the fleet.")] = 60,
     contention: Annotated[
@@ -163,10 +172,22 @@ def bench(
         float, typer.Option(min=0.01, help="Deterministic time of one plan's solver, about seconds.")
     ] = 2.0,
 ) -> None:
-    """Measure plans against the LP bound and greedy baselines, whole and per priority class.
+    """Measure plans (b1) and the service (b7).
 
-    Snapshots are generated from the printed seeds: identical jobs merged and all jobs distinct.
+    b1: plans against the LP bound and greedy baselines, whole and per priority class, on snapshots generated
+    from the printed seeds: identical jobs merged and all jobs distinct. b7: what calls cost beside a no-op
+    RPC on the same server, how long callers wait, and what grows with watchers and jobs.
     """
+    chosen = names or ["b1"]
+    unknown = sorted(set(chosen) - {"b1", "b7"})
+    if unknown:
+        raise typer.BadParameter(f"NAME must be b1 or b7, got {', '.join(unknown)}")
+    if "b7" in chosen:
+        from scheduler.bench.service import run as run_service
+
+        run_service(out=out, quick=quick, force=force)
+    if "b1" not in chosen:
+        return
     from scheduler.bench.snapshot_quality import run
     from scheduler.model.plan import WorkLimits
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
+import grpc
 import structlog
 
 from scheduler.api.auth import Authenticator, Identity, Role
@@ -101,12 +102,20 @@ class Service:
     stop: asyncio.Event
 
 
-async def serve(settings: Settings, share: Share, *, on_ready: Callable[[Addresses], None]) -> None:
+async def serve(
+    settings: Settings,
+    share: Share,
+    *,
+    on_ready: Callable[[Addresses], None],
+    more_handlers: Sequence[grpc.GenericRpcHandler] = (),
+) -> None:
     """Do a share of a cell's work in this process until SIGTERM or SIGINT; then drain and return."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     stop = _stop_signal()
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(build(settings, share, stop=stop))
+        if service.server is not None:
+            service.server.add(more_handlers)
         telemetry = _telemetry_server(service)
         stack.callback(telemetry.stop)
         addresses = _listen(service, telemetry)

@@ -17,6 +17,7 @@ from scheduler.model.errors import (
     FieldViolation,
     InvalidRequest,
     NotCaughtUp,
+    Overloaded,
     PlacewrightError,
     StoreUnavailable,
 )
@@ -184,7 +185,7 @@ class Attachment:
         """Take a held run over; one that the service does not know as live is released."""
         try:
             await self._launchers.report(ref, report)
-        except (StoreUnavailable, NotCaughtUp):
+        except (StoreUnavailable, NotCaughtUp, Overloaded):
             raise  # the launcher says it all again in a new session
         except PlacewrightError as error:
             self._launchers.session(ref)  # a stale session ends the stream; a refused report does not

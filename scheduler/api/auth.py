@@ -62,6 +62,11 @@ class Authenticator:
         """`tokens`: identities by the hex SHA-256 of their token; None: everybody is LOCAL."""
         self._tokens = tokens
 
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether callers must say who they are."""
+        return self._tokens is not None
+
     def identity(self, authorization: str) -> Identity:
         """Who presents this authorization header.
 

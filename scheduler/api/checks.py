@@ -86,10 +86,7 @@ class Checks:
 
     def known(self, field: str, message: Message) -> None:
         """That the message holds nothing that this service does not know."""
-        known = type(message)()
-        known.CopyFrom(message)
-        known.DiscardUnknownFields()  # type: ignore[attr-defined]  # missing in the stubs
-        if known.ByteSize() != message.ByteSize():
+        if holds_unknown(message):
             self.add(field, "holds fields that this service does not know: it is older than the caller")
 
     def done(self) -> None:
@@ -104,6 +101,14 @@ class Checks:
             told.append(FieldViolation("", f"{untold} more faults are not told"))
         if told:
             raise InvalidRequest(*told)
+
+
+def holds_unknown(message: Message) -> bool:
+    """Whether the message holds fields, at any depth, that this service does not know."""
+    known = type(message)()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()  # type: ignore[attr-defined]  # missing in the stubs
+    return known.ByteSize() != message.ByteSize()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from placewright.v1 import job_pb2, job_service_pb2
-from scheduler.api.checks import Checks, shown
+from scheduler.api.checks import Checks, holds_unknown, shown
 from scheduler.api.enums import MARKETS
 from scheduler.model import limits
 from scheduler.model.accelerator import Accelerator, Catalogue
@@ -23,6 +23,7 @@ from scheduler.model.job import (
 from scheduler.service.jobs import Submission
 
 SLICES_SHOWN = 20
+ANYWHERE = Constraints()
 ALTERNATIVE_FALLBACK = Alternative(
     accelerator=AcceleratorName("h100"),
     task_groups=(TaskGroup(tasks=1, devices_per_task=1),),
@@ -48,8 +49,9 @@ def decode_submission(
         InvalidRequest: with every field that is wrong.
     """
     checks = Checks(prefix)
-    checks.known("spec", message.spec)
-    checks.known("payload", message.payload)
+    if holds_unknown(message):
+        checks.known("spec", message.spec)
+        checks.known("payload", message.payload)
     request_id = checks.request_id("request_id", message.request_id)
     command, env = _decode_payload(message.payload, checks)
     spec = _decode_spec(message.spec, vocabulary, checks)
@@ -239,6 +241,8 @@ def no_such_slice(topology: str, accelerator: Accelerator) -> str:
 
 
 def _decode_constraints(message: job_pb2.Constraints, checks: Checks) -> Constraints:
+    if not message.ByteSize():
+        return ANYWHERE
     for name in (
         "allowed_locations", "denied_locations", "allowed_pools", "denied_pools", "markets", "residency"
     ):  # fmt: skip

@@ -22,6 +22,7 @@ STATUSES: dict[type[errors.PlacewrightError], tuple[int, int]] = {
     errors.QueueFull: (code_pb2.RESOURCE_EXHAUSTED, error_pb2.ERROR_REASON_QUEUE_FULL),
     errors.TooManyWatches: (code_pb2.RESOURCE_EXHAUSTED, error_pb2.ERROR_REASON_TOO_MANY_WATCHES),
     errors.WatchTooSlow: (code_pb2.UNAVAILABLE, error_pb2.ERROR_REASON_WATCH_TOO_SLOW),
+    errors.Overloaded: (code_pb2.RESOURCE_EXHAUSTED, error_pb2.ERROR_REASON_OVERLOADED),
     errors.StaleEtag: (code_pb2.ABORTED, error_pb2.ERROR_REASON_STALE_ETAG),
     errors.StaleSession: (code_pb2.ABORTED, error_pb2.ERROR_REASON_STALE_SESSION),
     errors.StaleRunToken: (code_pb2.ABORTED, error_pb2.ERROR_REASON_STALE_RUN_TOKEN),
@@ -60,6 +61,8 @@ def _info(error: errors.PlacewrightError | None, reason: int) -> error_details_p
     info = error_details_pb2.ErrorInfo(reason=reason_name(reason), domain=DOMAIN)
     if isinstance(error, errors.NotFound):
         info.metadata.update({"resource": error.resource, "name": error.name})
+    if isinstance(error, errors.LimitReached):
+        info.metadata["limit"] = error.limit
     return info
 
 
@@ -75,8 +78,8 @@ def _details(error: errors.PlacewrightError, code: int) -> Iterator[Message]:
             for v in error.violations
         ]
         yield error_details_pb2.BadRequest(field_violations=violations)
-    if isinstance(error, errors.QueueFull):
-        violation = error_details_pb2.QuotaFailure.Violation(subject="jobs", description=str(error))
+    if isinstance(error, errors.LimitReached):
+        violation = error_details_pb2.QuotaFailure.Violation(subject=error.limit, description=str(error))
         yield error_details_pb2.QuotaFailure(violations=[violation])
     if code in RETRYABLE:
         delay = duration_pb2.Duration()

@@ -10,10 +10,11 @@ import structlog
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
+from scheduler.api.admission import BY_RPC, CALLS, Admission, Limit
 from scheduler.api.auth import LOCAL, Authenticator, Identity, authorise
 from scheduler.api.draining import Draining
 from scheduler.api.errors import internal, status_of
-from scheduler.model.errors import PlacewrightError
+from scheduler.model.errors import LimitReached, PlacewrightError
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -37,27 +38,59 @@ class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps every RPC of the package; health and reflection pass."""
 
     def __init__(self, authenticator: Authenticator, metrics: Metrics, draining: Draining) -> None:
-        self._authenticator, self._metrics, self._draining = authenticator, metrics, draining
+        self._gate = _Gate(authenticator, metrics)
+        self._metrics, self._draining = metrics, draining
+        self._wrapped: dict[str, Handler] = {}  # by method: wrapping costs as much as a small call
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(PACKAGE):
             return handler
-        call = _Call(method.removeprefix(PACKAGE), self._authenticator, self._metrics, self._draining)
-        return call.wrap(handler)
+        call = _Call(method.removeprefix(PACKAGE), self._gate, self._metrics, self._draining)
+        return self._wrapped.setdefault(method, call.wrap(handler))
+
+
+class _Gate:
+    """Who may call, and whether there is a place for the call."""
+
+    def __init__(self, authenticator: Authenticator, metrics: Metrics) -> None:
+        self._authenticator, self._metrics = authenticator, metrics
+        self._admission = Admission()
+
+    def enter(self, rpc: str, limit: Limit, context: Context) -> Identity:
+        """Let a call in, which `leave` must end.
+
+        Raises:
+            Unauthenticated, NotAllowed, Overloaded
+        """
+        authorization = ""
+        if self._authenticator.needs_tokens:
+            metadata = dict(context.invocation_metadata() or ())
+            authorization = str(metadata.get("authorization", ""))
+        identity = self._authenticator.identity(authorization)
+        authorise(identity, rpc)
+        self._admission.enter(limit, identity.principal)
+        _identity.set(identity)
+        return identity
+
+    def leave(self, limit: Limit, identity: Identity) -> None:
+        self._admission.leave(limit, identity.principal)
 
 
 class _Call:
-    """What is done around one RPC."""
+    """What is done around the calls of one RPC."""
 
-    def __init__(self, rpc: str, authenticator: Authenticator, metrics: Metrics, draining: Draining) -> None:
-        self._rpc, self._authenticator, self._metrics = rpc, authenticator, metrics
-        self._draining = draining
+    def __init__(self, rpc: str, gate: _Gate, metrics: Metrics, draining: Draining) -> None:
+        self._rpc, self._gate, self._metrics, self._draining = rpc, gate, metrics, draining
+        self._limit = BY_RPC.get(rpc, CALLS)
 
     def wrap(self, handler: "Handler") -> "Handler":
         codecs = {
@@ -75,12 +108,15 @@ class _Call:
 
     def _unary(self, behaviour: Callable[..., Any]) -> Callable[..., Any]:
         async def answer(request: Any, context: Context) -> Any:
-            started, outcome = time.perf_counter(), _Outcome(self._rpc)
+            started, outcome = time.perf_counter(), _Outcome(self._rpc, self._metrics)
             self._metrics.rpc.record_start(self._rpc)
             try:
                 with outcome:
-                    self._admit(context)
-                    return await behaviour(request, context)
+                    identity = self._gate.enter(self._rpc, self._limit, context)
+                    try:
+                        return await behaviour(request, context)
+                    finally:
+                        self._gate.leave(self._limit, identity)
                 await outcome.abort(context)
             finally:
                 seconds = time.perf_counter() - started
@@ -90,13 +126,16 @@ class _Call:
 
     def _stream(self, behaviour: Callable[..., Any]) -> Callable[..., AsyncIterator[Any]]:
         async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
-            outcome = _Outcome(self._rpc)
+            outcome = _Outcome(self._rpc, self._metrics)
             self._metrics.rpc.record_stream_start(self._rpc)
             try:
                 with outcome:
-                    self._admit(context)
-                    async for response in self._until_drained(behaviour(request, context)):
-                        yield response
+                    identity = self._gate.enter(self._rpc, self._limit, context)
+                    try:
+                        async for response in self._until_drained(behaviour(request, context)):
+                            yield response
+                    finally:
+                        self._gate.leave(self._limit, identity)
                 await outcome.abort_if_refused(context)
             finally:
                 self._metrics.rpc.record_stream_end(self._rpc, code=outcome.code)
@@ -112,18 +151,12 @@ class _Call:
                     return
             yield response
 
-    def _admit(self, context: Context) -> None:
-        metadata = dict(context.invocation_metadata() or ())
-        identity = self._authenticator.identity(str(metadata.get("authorization", "")))
-        authorise(identity, self._rpc)
-        _identity.set(identity)
-
 
 class _Outcome:
     """How a call ended; as a context it takes every error of the call and keeps its status."""
 
-    def __init__(self, rpc: str) -> None:
-        self._rpc = rpc
+    def __init__(self, rpc: str, metrics: Metrics) -> None:
+        self._rpc, self._metrics = rpc, metrics
         self._status: status_pb2.Status | None = None
         self.code = "CANCELLED"  # until it is known to have ended otherwise
 
@@ -141,6 +174,9 @@ class _Outcome:
         return True
 
     def _status_of(self, error: Exception) -> status_pb2.Status:
+        if isinstance(error, LimitReached):
+            self._metrics.rpc.record_refused(error.limit)  # counted, not logged: there may be a flood of them
+            return status_of(error)
         if isinstance(error, PlacewrightError):
             log.info("rpc_refused", rpc=self._rpc, error=type(error).__name__, message=str(error))
             return status_of(error)

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 
 from placewright.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from scheduler.api import enums
+from scheduler.api.bulk_submit import BulkSubmit
 from scheduler.api.checks import Checks, checking, shown
 from scheduler.api.decode_job import Vocabulary, decode_submission
 from scheduler.api.encode_job import encode_job
+from scheduler.api.encoded_jobs import EncodedJobs
 from scheduler.api.errors import status_of
 from scheduler.api.interceptor import Context, caller
 from scheduler.api.positions import (
@@ -17,10 +19,10 @@ from scheduler.api.positions import (
     encode_page_token,
 )
 from scheduler.model.errors import PlacewrightError
-from scheduler.model.ids import JobId, Principal, QueueName, Revision
+from scheduler.model.ids import JobId, QueueName, Revision
 from scheduler.model.limits import FILTER_ITEMS_MAX, SUBMISSIONS_PER_CALL_MAX
 from scheduler.model.view import JobView
-from scheduler.service.jobs import Accepted, JobFilter, Jobs, Submission
+from scheduler.service.jobs import Accepted, JobFilter, Jobs
 from scheduler.service.parts import Parts
 from scheduler.service.watch import EventKind, Watches, WatchEvent
 
@@ -39,6 +41,8 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     def __init__(self, parts: Parts, vocabulary: Vocabulary) -> None:
         self._parts, self._vocabulary = parts, vocabulary
         self._jobs, self._watches = Jobs(parts), Watches(parts)
+        self._messages = EncodedJobs()
+        self._bulk = BulkSubmit(self._jobs, vocabulary)
 
     async def SubmitJob(
         self, request: job_service_pb2.SubmitJobRequest, context: Context
@@ -54,26 +58,13 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             checks.count("submissions", len(request.submissions), 1, SUBMISSIONS_PER_CALL_MAX)
             checks.done()
             _check_request_ids_differ(request.submissions, checks)
-        decoded = [self._decoded(index, item) for index, item in enumerate(request.submissions)]
-        results = await self._submit_good(decoded, caller().principal)
-        revisions = [result.revision for result in results if isinstance(result, Accepted)]
-        return job_service_pb2.SubmitJobsResponse(
-            results=[self._encoded_result(result) for result in results], revision=max(revisions, default=0)
-        )
-
-    def _decoded(self, index: int, item: job_service_pb2.JobSubmission) -> Submission | PlacewrightError:
-        try:
-            return decode_submission(item, self._vocabulary, prefix=f"submissions[{index}].")
-        except PlacewrightError as error:
-            return error
-
-    async def _submit_good(
-        self, decoded: Sequence[Submission | PlacewrightError], principal: Principal
-    ) -> list[Accepted | PlacewrightError]:
-        """A result for each: the bad ones keep their error, the good ones are submitted together."""
-        good = [item for item in decoded if isinstance(item, Submission)]
-        submitted = iter(await self._jobs.submit_many(good, principal) if good else [])
-        return [next(submitted) if isinstance(item, Submission) else item for item in decoded]
+        results = await self._bulk.submit(request.submissions, caller().principal)
+        response = job_service_pb2.SubmitJobsResponse()
+        for result in results:
+            response.results.append(self._encoded_result(result))
+            if isinstance(result, Accepted):
+                response.revision = max(response.revision, result.revision)
+        return response
 
     async def GetJob(
         self, request: job_service_pb2.GetJobRequest, context: Context
@@ -141,12 +132,12 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             yield self._encoded_event(event, request.filter)
 
     def _encoded(self, view: JobView) -> job_pb2.Job:
-        return encode_job(view, self._parts.state.history)
+        return self._messages.of(view, self._parts.state.history)
 
     def _encoded_result(self, result: Accepted | PlacewrightError) -> job_service_pb2.SubmitJobsResult:
         if isinstance(result, PlacewrightError):
             return job_service_pb2.SubmitJobsResult(error=status_of(result))
-        job = self._encoded(result.view)
+        job = encode_job(result.view, self._parts.state.history)
         job.replicas_left_out = job.replicas_left_out or bool(job.replicas)
         job.ClearField("replicas")
         return job_service_pb2.SubmitJobsResult(job=job)

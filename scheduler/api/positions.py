@@ -8,6 +8,7 @@ import binascii
 import json
 from hashlib import sha256
 
+import msgspec
 from google.protobuf.message import Message
 
 from scheduler.model.errors import FieldViolation, InvalidRequest
@@ -109,7 +110,7 @@ def _digest(message: Message | None) -> str:
 
 
 def _pack(kind: str, values: list[str | int]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([kind, *values]).encode()).decode()
+    return base64.urlsafe_b64encode(msgspec.json.encode([kind, *values])).decode()
 
 
 def _unpack(field: str, kind: str, text: str) -> list[object]:

@@ -1,5 +1,6 @@
 """The gRPC server: services, health, reflection, one interceptor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -93,6 +94,10 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*(s.full_name for s in SERVICES), health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
+
+    def add(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Answer more RPCs than those of the service; before `start`."""
+        self._server.add_generic_rpc_handlers(handlers)
 
     def listen(self, address: str, tls: TlsFiles | None) -> int:
         """Bind; the port that was taken.

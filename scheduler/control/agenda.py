@@ -1,7 +1,7 @@
 """What has changed since the leader last looked."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
@@ -72,9 +72,16 @@ def calls_for_plan(record: Record) -> bool:
 
 def waiting_replicas(state: State) -> list[Replica]:
     """Replicas that want a place, by job and index."""
-    return [
-        replica
-        for job in state.unfinished_jobs()
-        for replica in state.replicas_of(job)
-        if replica.state is ReplicaState.WAITING and not job.is_cancelling
-    ]
+    return list(_waiting(state))
+
+
+def has_waiting_replicas(state: State) -> bool:
+    """Whether any replica wants a place, without looking for all."""
+    return any(True for _ in _waiting(state))
+
+
+def _waiting(state: State) -> Iterator[Replica]:
+    for job in state.unfinished_jobs():
+        for replica in state.replicas_of(job):
+            if replica.state is ReplicaState.WAITING and not job.is_cancelling:
+                yield replica

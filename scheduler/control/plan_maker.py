@@ -6,7 +6,7 @@ from contextlib import aclosing
 import structlog
 
 from scheduler.control import commit
-from scheduler.control.agenda import Agenda, waiting_replicas
+from scheduler.control.agenda import Agenda, has_waiting_replicas, waiting_replicas
 from scheduler.control.tools import Tools
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.plan import Plan, PlanMethod
@@ -28,7 +28,7 @@ class PlanMaker:
 
     def due_in_ms(self) -> int | None:
         """How long until time alone calls for a plan; None while nothing waits."""
-        if not waiting_replicas(self._tools.mirror.state):
+        if not has_waiting_replicas(self._tools.mirror.state):
             return None
         return max(0, self._due_ms - self._tools.clock.monotonic_ms())
 

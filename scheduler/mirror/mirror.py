@@ -1,7 +1,9 @@
 """The mirror: a process's own copy of the live state, kept up to date by the event stream."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Protocol
 
 import structlog
@@ -46,7 +48,8 @@ class Mirror:
         self.disconnections = 0
         self._level_ms: int | None = clock.monotonic_ms()  # when a read last gave all that there was
         self._listeners: list[Listener] = []
-        self._waiting: dict[asyncio.Future[None], Revision] = {}
+        self._waiting: list[tuple[Revision, int, asyncio.Future[bool]]] = []  # a heap
+        self._tickets = itertools.count()
         self._disconnected = asyncio.Event()
 
     @classmethod
@@ -85,18 +88,19 @@ class Mirror:
         """
         if self.state.revision >= revision:
             return
-        seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[seen] = revision
+        loop = asyncio.get_running_loop()
+        seen = loop.create_future()
+        heappush(self._waiting, (revision, next(self._tickets), seen))
+        timer = loop.call_later(timeout_ms / 1000, _resolve, seen, False)
         try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                await seen
-        except TimeoutError:
+            is_seen = await seen
+        finally:
+            timer.cancel()
+        if not is_seen:
             raise NotCaughtUp(
                 f"this replica is at revision {self.state.revision} and has not seen {revision} "
                 f"within {timeout_ms} ms"
-            ) from None
-        finally:
-            self._waiting.pop(seen, None)
+            )
 
     async def disconnected(self) -> None:
         """Wait until the store goes out of reach the next time, or the state is loaded anew."""
@@ -149,9 +153,12 @@ class Mirror:
         self._disconnected = asyncio.Event()
 
     def _announce(self) -> None:
-        """Let go on who has waited for this revision."""
-        reached = [seen for seen, revision in self._waiting.items() if revision <= self.state.revision]
-        for seen in reached:
-            del self._waiting[seen]
-            if not seen.done():
-                seen.set_result(None)
+        """Wake who waits for a revision that is reached; nobody else, for many may wait."""
+        while self._waiting and self._waiting[0][0] <= self.state.revision:
+            _, _, seen = heappop(self._waiting)
+            _resolve(seen, True)
+
+
+def _resolve(seen: asyncio.Future[bool], is_seen: bool) -> None:
+    if not seen.done():
+        seen.set_result(is_seen)

@@ -47,7 +47,19 @@ class Unauthenticated(PlacewrightError):
     """The caller did not say who it is, or not credibly."""
 
 
-class QueueFull(PlacewrightError):
+class LimitReached(PlacewrightError):
+    """No more of something is taken now; nothing was done.
+
+    Attributes:
+        limit: its name.
+    """
+
+    def __init__(self, message: str, *, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class QueueFull(LimitReached):
     """A limit on what may wait has been reached."""
 
 
@@ -57,6 +69,10 @@ class TooManyWatches(PlacewrightError):
 
 class WatchTooSlow(PlacewrightError):
     """The watch's reader does not keep up; it goes on from its last cursor."""
+
+
+class Overloaded(LimitReached):
+    """The service has as much under way as it can; the same call is taken a little later."""
 
 
 class StaleEtag(PlacewrightError):

@@ -1,10 +1,21 @@
 """The live state at one revision: a mirror's content, fed commit by commit."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar, cast
 
 from scheduler.model.guidance import GUIDANCE_ID, Guidance
-from scheduler.model.ids import History, JobId, LauncherId, PoolId, ReplicaId, Revision, RunId, replica_id_of
+from scheduler.model.ids import (
+    History,
+    JobId,
+    LauncherId,
+    PoolId,
+    QueueName,
+    ReplicaId,
+    Revision,
+    RunId,
+    replica_id_of,
+)
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
 from scheduler.model.records import UNMIRRORED, Entity, Key, Kind, Record, key_of
@@ -28,6 +39,7 @@ class State:
         self._records: dict[Kind, dict[str, Record]] = {k: {} for k in Kind if k not in UNMIRRORED}
         self._live_runs: dict[PoolId, dict[RunId, Run]] = {}
         self._unfinished: dict[JobId, Job] = {}
+        self._unfinished_in: Counter[QueueName] = Counter()
 
     def apply(self, commit: Commit) -> None:
         if commit.revision < self.revision:  # it may hold records that have been removed since
@@ -51,10 +63,15 @@ class State:
             self._index_job(record.entity)
 
     def _index_job(self, job: Job) -> None:
-        if job.is_finished:
-            self._unfinished.pop(job.id, None)
-        else:
+        self._forget_job(job.id)
+        if not job.is_finished:
             self._unfinished[job.id] = job
+            self._unfinished_in[job.spec.queue] += 1
+
+    def _forget_job(self, job_id: JobId) -> None:
+        job = self._unfinished.pop(job_id, None)
+        if job is not None:
+            self._unfinished_in[job.spec.queue] -= 1
 
     def _index_run(self, run: Run) -> None:
         live = self._live_runs.setdefault(run.pool_id, {})
@@ -71,7 +88,7 @@ class State:
         if isinstance(held.entity, Run):
             self._live_runs.get(held.entity.pool_id, {}).pop(held.entity.id, None)
         elif isinstance(held.entity, Job):
-            self._unfinished.pop(held.entity.id, None)
+            self._forget_job(held.entity.id)
 
     def record(self, key: Key) -> Record | None:
         return self._records[key.kind].get(key.id)
@@ -94,6 +111,15 @@ class State:
         """Jobs that are not finished, by id."""
         return [self._unfinished[job_id] for job_id in sorted(self._unfinished)]
 
+    @property
+    def unfinished_count(self) -> int:
+        """How many jobs are not finished."""
+        return len(self._unfinished)
+
+    def unfinished_count_in(self, queue: QueueName) -> int:
+        """How many jobs of a queue are not finished."""
+        return self._unfinished_in[queue]
+
     def finished_jobs(self) -> list[Job]:
         """Finished jobs that are still kept, by id."""
         ids = (JobId(i) for i in self.ids(Kind.JOB) if i not in self._unfinished)
@@ -104,8 +130,9 @@ class State:
 
     def replicas_of(self, job: Job) -> list[Replica]:
         """The job's replicas by index."""
-        found = (self.replica(replica_id_of(job.id, index)) for index in range(job.spec.replicas))
-        return [replica for replica in found if replica is not None]
+        records = self._records[Kind.REPLICA]  # directly: the leader looks at every job's
+        found = [records.get(replica_id_of(job.id, index)) for index in range(job.spec.replicas)]
+        return [cast(Replica, record.entity) for record in found if record is not None]
 
     def run(self, run_id: RunId) -> Run | None:
         return self._entity(Run, Kind.RUN, run_id)

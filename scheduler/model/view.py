@@ -1,6 +1,5 @@
 """What callers see: a job with its replicas and runs, a pool with its usage, derived from the state."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from scheduler.model.ids import JobId, PoolId, Revision
@@ -10,6 +9,8 @@ from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
+
+NO_REPLICAS = dict.fromkeys(ReplicaState, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +69,12 @@ def phase_of(job: Job, replicas: list[Replica]) -> JobPhase:
 
 def _counts(job: Job, replicas: list[Replica]) -> dict[ReplicaState, int]:
     """Replicas per state; one that has not been made yet waits."""
-    counts = Counter(replica.state for replica in replicas)
+    counts = dict(NO_REPLICAS)
+    for replica in replicas:
+        counts[replica.state] += 1
     if not job.is_finished:
         counts[ReplicaState.WAITING] += job.spec.replicas - len(replicas)
-    return {replica_state: counts[replica_state] for replica_state in ReplicaState}
+    return counts
 
 
 def _newest(state: State, job: Job, replicas: list[Replica]) -> Revision:

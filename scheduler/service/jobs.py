@@ -8,13 +8,17 @@ from scheduler.model.errors import (
     NotFound,
     PlacewrightError,
     QueueFull,
-    RequestIdReused,
     StaleEtag,
     StoreUnavailable,
 )
 from scheduler.model.ids import JobId, Principal, QueueName, Revision
 from scheduler.model.job import Job, JobPhase, JobSpec
-from scheduler.model.limits import REPLICAS_MAX, REPLICAS_SHOWN_MAX
+from scheduler.model.limits import (
+    REPLICAS_MAX,
+    REPLICAS_SHOWN_MAX,
+    UNFINISHED_JOBS_MAX,
+    UNFINISHED_JOBS_PER_QUEUE_MAX,
+)
 from scheduler.model.records import IdempotencyRecord, Key, Kind, LaunchPayload
 from scheduler.model.state import State
 from scheduler.model.transaction import Outcome, Transaction
@@ -23,7 +27,6 @@ from scheduler.model.view import JobView, job_view, phase_of
 from scheduler.service.parts import Parts, idempotency_record
 from scheduler.service.ulid import Ulids
 
-UNFINISHED_JOBS_MAX = 200_000
 REPLICAS_PER_PAGE_MAX = 10_000  # about 240 bytes each, and clients take messages of 4 MiB
 
 
@@ -113,12 +116,33 @@ class Jobs:
         self, submissions: Sequence[Submission], principal: Principal
     ) -> list[Accepted | PlacewrightError]:
         """Accept each job on its own; the results are in the order of the submissions."""
-        unfinished = len(self._parts.state.unfinished_jobs())
-        if unfinished + len(submissions) > UNFINISHED_JOBS_MAX:
-            raise QueueFull(f"{unfinished} jobs are unfinished; at most {UNFINISHED_JOBS_MAX} may be")
-        drafts = [self._draft(submission, principal) for submission in submissions]
-        outcomes = await self._parts.store.transact([draft.transaction for draft in drafts])
-        return [await self._result(d, o) for d, o in zip(drafts, outcomes, strict=True)]
+        drafts = [self._draft_or_refusal(submission, principal) for submission in submissions]
+        good = [draft.transaction for draft in drafts if isinstance(draft, _Draft)]
+        try:
+            outcomes = iter(await self._parts.store.transact(good) if good else ())
+        except PlacewrightError as error:
+            return [error if isinstance(draft, _Draft) else draft for draft in drafts]
+        return [
+            await self._result(draft, next(outcomes)) if isinstance(draft, _Draft) else draft
+            for draft in drafts
+        ]
+
+    def _draft_or_refusal(self, submission: Submission, principal: Principal) -> _Draft | QueueFull:
+        """A draft while there is room for the job.
+
+        What is under way is not counted: the limits are passed by no more than that.
+        """
+        state, queue = self._parts.state, submission.spec.queue
+        if state.unfinished_count >= UNFINISHED_JOBS_MAX:
+            told = f"{state.unfinished_count} jobs are unfinished; at most {UNFINISHED_JOBS_MAX} may be"
+            return QueueFull(told, limit="UNFINISHED_JOBS")
+        if state.unfinished_count_in(queue) >= UNFINISHED_JOBS_PER_QUEUE_MAX:
+            told = (
+                f"{state.unfinished_count_in(queue)} jobs of queue {queue!r} are unfinished; "
+                f"at most {UNFINISHED_JOBS_PER_QUEUE_MAX} may be"
+            )
+            return QueueFull(told, limit="UNFINISHED_JOBS_PER_QUEUE")
+        return self._draft(submission, principal)
 
     def _draft(self, submission: Submission, principal: Principal) -> _Draft:
         now_ms = self._parts.clock.now_ms()
@@ -141,13 +165,15 @@ class Jobs:
             await self._parts.mirror.caught_up(revision)
             return Accepted(view=self._view(draft.job.id), revision=revision)
         except RequestSeen as seen:
-            return await self._earlier(seen.key, draft.record)
-
-    async def _earlier(self, key: Key, record: IdempotencyRecord) -> Accepted | RequestIdReused:
-        try:
-            earlier = await self._parts.same_request(key, record)
-        except RequestIdReused as error:
+            try:
+                return await self._earlier(seen.key, draft.record)
+            except PlacewrightError as error:
+                return error
+        except PlacewrightError as error:
             return error
+
+    async def _earlier(self, key: Key, record: IdempotencyRecord) -> Accepted:
+        earlier = await self._parts.same_request(key, record)
         job_key = Key(Kind.JOB, earlier.resource_id)
         if self._parts.state.record(job_key) is None:
             raise StoreUnavailable(

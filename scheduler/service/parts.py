@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from scheduler.mirror.mirror import Mirror
 from scheduler.mirror.writes import RequestSeen, catch_up, write
 from scheduler.model.errors import NotFound, RequestIdReused, StaleSession, StoreUnavailable
@@ -13,7 +15,7 @@ from scheduler.model.state import State
 from scheduler.model.transaction import IsAbsent, Put, Transaction
 from scheduler.ports import Clock, StateStore
 
-CONTENT_HASH_VERSION = "1"
+CONTENT_HASH_VERSION = "2"
 IDEMPOTENCY_KEPT_MS = 7 * 24 * 3_600_000
 
 
@@ -85,8 +87,8 @@ class Parts:
 def idempotency_record(
     principal: Principal, request_id: str, *, content: object, resource_id: str
 ) -> IdempotencyRecord:
-    """The record of a request; `content` is a value whose repr says all of it."""
-    digest = hashlib.sha256(repr(content).encode()).hexdigest()
+    """The record of a request; `content` is made of dataclasses, tuples and plain values."""
+    digest = hashlib.sha256(msgspec.msgpack.encode(content)).hexdigest()
     return IdempotencyRecord(
         id=f"{principal}/{request_id}",
         content_hash=f"{CONTENT_HASH_VERSION}:{digest}",

@@ -6,6 +6,7 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RANDOM_BYTES = 10
 RANDOM_BITS = 80
 LENGTH = 26
+SHIFTS = tuple(5 * place for place in reversed(range(LENGTH)))
 
 
 class Ulids:
@@ -23,4 +24,5 @@ class Ulids:
             self._last = (now_ms << RANDOM_BITS) | int.from_bytes(self._random_bytes(RANDOM_BYTES), "big")
         else:
             self._last += 1
-        return "".join(ALPHABET[(self._last >> (5 * place)) & 31] for place in reversed(range(LENGTH)))
+        last = self._last
+        return "".join([ALPHABET[(last >> shift) & 31] for shift in SHIFTS])

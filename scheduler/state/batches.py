@@ -46,6 +46,16 @@ class Prepared:
     def changes(self) -> int:
         return len(self.transaction.puts) + len(self.transaction.deletes)
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it is a launcher's or the leader's: users' requests have the record of a request id."""
+        return all(key.kind is not Kind.IDEMPOTENCY for key in self.keys)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is the leader's, which writes one call's worth at a time."""
+        return self.transaction.fence is not None
+
 
 def prepared(transaction: Transaction) -> Prepared:
     keys = put_keys_of(transaction)

@@ -1,16 +1,24 @@
-"""Group commit: one call in flight; what arrives meanwhile is the next batch. No timer."""
+"""Group commit: one call in flight; what arrives meanwhile is the next batch, urgent ones first. No timer."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from scheduler.model.errors import StoreUnavailable
+from scheduler.model.errors import Overloaded, StoreUnavailable
 from scheduler.model.transaction import Outcome
 from scheduler.state.batches import Prepared
-from scheduler.state.limits import CHANGES_PER_CALL_MAX, TRANSACTIONS_PER_CALL_MAX, TRANSACTIONS_WAITING_MAX
+from scheduler.state.limits import (
+    CHANGES_PER_CALL_MAX,
+    TRANSACTIONS_PER_CALL_MAX,
+    TRANSACTIONS_WAITING_MAX,
+    URGENT_TRANSACTIONS_WAITING_MAX,
+)
 
 Call = Callable[[Sequence[Prepared]], Awaitable[Sequence[Outcome]]]
+
+ARRIVAL_TURNS_MAX = 64  # of the event loop
+QUIET_TURNS = 4  # without an arrival, after which nobody is on the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +28,30 @@ class _Waiting:
 
 
 class GroupCommit:
-    """Gathers transactions of all callers into calls.
+    """Gathers transactions of all callers into calls; those of launchers and the leader go first.
 
     A caller that gives up takes what has not been sent of its own back, and disturbs nobody else's.
     """
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._waiting: deque[_Waiting] = deque()
+        self._urgent: deque[_Waiting] = deque()
+        self._ordinary: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._closed = False
 
     async def commit(self, transactions: Sequence[Prepared]) -> Sequence[Outcome]:
-        """The outcome of each, in order."""
+        """The outcome of each, in order.
+
+        Raises:
+            Overloaded: too many wait; none of these was taken.
+        """
         if self._closed:
             raise StoreUnavailable("the store has been closed")
-        if len(self._waiting) + len(transactions) > TRANSACTIONS_WAITING_MAX:
-            raise StoreUnavailable(
-                f"{len(self._waiting)} writes wait, at most {TRANSACTIONS_WAITING_MAX} may"
-            )
+        lane = self._lane_of(transactions)
         loop = asyncio.get_running_loop()
         mine = [_Waiting(transaction, loop.create_future()) for transaction in transactions]
-        self._waiting.extend(mine)
+        lane.extend(mine)
         self._arrived.set()
         try:
             return [await waiting.outcome for waiting in mine]
@@ -49,30 +59,59 @@ class GroupCommit:
             for waiting in mine:
                 _withdraw(waiting.outcome)
 
+    def _lane_of(self, transactions: Sequence[Prepared]) -> deque[_Waiting]:
+        """Where they wait; together, since a caller's are carried out in order."""
+        is_urgent = all(transaction.is_urgent for transaction in transactions)
+        lane, limit, most = self._ordinary, "WRITES_WAITING", TRANSACTIONS_WAITING_MAX
+        if is_urgent:
+            lane, limit, most = self._urgent, "LAUNCHER_WRITES_WAITING", URGENT_TRANSACTIONS_WAITING_MAX
+        is_control = all(transaction.is_control for transaction in transactions)
+        if len(lane) + len(transactions) > most and not is_control:
+            raise Overloaded(f"{len(lane)} writes wait, at most {most} may", limit=limit)
+        return lane
+
     async def run(self) -> None:
         """Carry out what arrives, until cancelled."""
         try:
             while True:
                 await self._arrived.wait()
+                await self._let_others_arrive()
                 batch = self._next_batch()
                 if batch:
                     await self._carry_out(batch)
         finally:
             self._closed = True
-            for waiting in self._waiting:
+            for waiting in (*self._urgent, *self._ordinary):
                 _fail(waiting, StoreUnavailable("the store has been closed"))
+
+    async def _let_others_arrive(self) -> None:
+        """Wait while the event loop brings more: a call costs as much CPU as several submits.
+
+        No time passes for who comes alone to an idle service.
+        """
+        quiet, before = 0, self._waiting_count
+        for _ in range(ARRIVAL_TURNS_MAX):
+            if quiet == QUIET_TURNS or before >= TRANSACTIONS_PER_CALL_MAX:
+                return
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self._waiting_count == before else 0
+            before = self._waiting_count
+
+    @property
+    def _waiting_count(self) -> int:
+        return len(self._urgent) + len(self._ordinary)
 
     def _next_batch(self) -> Sequence[_Waiting]:
         batch: list[_Waiting] = []
         changes = 0
-        while self._waiting and len(batch) < TRANSACTIONS_PER_CALL_MAX:
-            changes += self._waiting[0].transaction.changes
+        while (lane := self._urgent or self._ordinary) and len(batch) < TRANSACTIONS_PER_CALL_MAX:
+            changes += lane[0].transaction.changes
             if batch and changes > CHANGES_PER_CALL_MAX:
                 break
-            waiting = self._waiting.popleft()
+            waiting = lane.popleft()
             if not waiting.outcome.done():
                 batch.append(waiting)
-        if not self._waiting:
+        if not (self._urgent or self._ordinary):
             self._arrived.clear()
         return batch
 

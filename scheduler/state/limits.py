@@ -5,3 +5,6 @@ COMMITS_PER_READ_MAX = 256  # of at most 128 records each: a reader's event loop
 TRANSACTIONS_PER_CALL_MAX = 128  # a call of 128 changes holds Redis for about 2 ms
 CHANGES_PER_CALL_MAX = 128
 TRANSACTIONS_WAITING_MAX = 20_000  # for a call; more are refused at once, since the store cannot keep up
+URGENT_TRANSACTIONS_WAITING_MAX = (
+    20_000  # the launchers' own, which no flood of submits can take; the leader needs none
+)

@@ -7,18 +7,28 @@ from contextlib import suppress
 import pytest
 import pytest_asyncio
 
-from scheduler.model.errors import StoreUnavailable
+from scheduler.model.errors import Overloaded, StoreUnavailable
 from scheduler.model.ids import JobId, Revision
-from scheduler.model.records import Key, Kind
-from scheduler.model.transaction import Committed, Outcome, Transaction
+from scheduler.model.records import IdempotencyRecord, Key, Kind
+from scheduler.model.transaction import Committed, Fence, Outcome, Put, Transaction
 from scheduler.state.batches import Prepared, prepared
 from scheduler.state.group_commit import GroupCommit
-from scheduler.state.limits import CHANGES_PER_CALL_MAX, TRANSACTIONS_WAITING_MAX
+from scheduler.state.limits import (
+    CHANGES_PER_CALL_MAX,
+    TRANSACTIONS_WAITING_MAX,
+    URGENT_TRANSACTIONS_WAITING_MAX,
+)
 
 
 def a_delete(name: str, *, changes: int = 1) -> Prepared:
     keys = tuple(Key(Kind.JOB, JobId(f"{name}-{number}")) for number in range(changes))
     return prepared(Transaction(deletes=keys))
+
+
+def a_request() -> Prepared:
+    """What a user asks for: a write with the record of its request id."""
+    record = IdempotencyRecord(id="user/request", content_hash="1:0", resource_id="job")
+    return prepared(Transaction(puts=(Put(entity=record),)))
 
 
 class Calls:
@@ -132,15 +142,45 @@ async def test_a_caller_that_gives_up_disturbs_no_other(group: GroupCommit, call
 
 async def test_too_many_waiting_writes_are_refused_at_once(group: GroupCommit, calls: Calls) -> None:
     in_flight = await started(group, calls, a_delete("in flight"))
-    many = [a_delete("waiting")] * TRANSACTIONS_WAITING_MAX
+    many = [a_request()] * TRANSACTIONS_WAITING_MAX
     waiting = asyncio.create_task(group.commit(many))
     await asyncio.sleep(0)
 
-    with pytest.raises(StoreUnavailable, match="20000 writes wait, at most 20000 may"):
-        await group.commit([a_delete("one more")])
+    with pytest.raises(Overloaded, match="20000 writes wait, at most 20000 may"):
+        await group.commit([a_request()])
 
     calls.let_go.set()
     await asyncio.gather(in_flight, waiting)
+
+
+async def test_launchers_and_the_leader_go_before_users_and_have_places_of_their_own(
+    group: GroupCommit, calls: Calls
+) -> None:
+    in_flight = await started(group, calls, a_delete("in flight"))
+    requests = asyncio.create_task(group.commit([a_request()] * TRANSACTIONS_WAITING_MAX))
+    await asyncio.sleep(0)
+    renewal = asyncio.create_task(group.commit([a_delete("renewal")]))
+    await asyncio.sleep(0)
+
+    calls.let_go.set()
+    await asyncio.gather(in_flight, requests, renewal)
+
+    assert [one.is_urgent for one in calls.batches[1]] == [True] + [False] * (CHANGES_PER_CALL_MAX - 1)
+
+
+async def test_the_leader_is_never_refused(group: GroupCommit, calls: Calls) -> None:
+    in_flight = await started(group, calls, a_delete("in flight"))
+    urgent = asyncio.create_task(group.commit([a_delete("report")] * URGENT_TRANSACTIONS_WAITING_MAX))
+    await asyncio.sleep(0)
+    fenced = prepared(Transaction(deletes=(Key(Kind.JOB, "job"),), fence=Fence(1, "nonce")))
+    control = asyncio.create_task(group.commit([fenced]))
+    await asyncio.sleep(0)
+
+    with pytest.raises(Overloaded, match="20001 writes wait"):
+        await group.commit([a_delete("report")])
+
+    calls.let_go.set()
+    await asyncio.gather(in_flight, urgent, control)
 
 
 async def test_closing_tells_everyone_that_waits(calls: Calls) -> None:
@@ -157,3 +197,16 @@ async def test_closing_tells_everyone_that_waits(calls: Calls) -> None:
             await task
     with pytest.raises(StoreUnavailable):
         await group.commit([a_delete("late")])
+
+
+async def test_writes_that_arrive_while_the_loop_is_busy_share_a_call(
+    group: GroupCommit, calls: Calls
+) -> None:
+    async def later(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await group.commit([a_request()])
+
+    await asyncio.gather(*(later(turns) for turns in range(1, 20, 2)))
+
+    assert calls.sizes == [10]

@@ -9,7 +9,7 @@ PlacewrightError
 ├── FailedPrecondition     the thing's state does not allow it
 ├── PermissionDenied       the caller's roles do not allow it
 ├── Unauthenticated        the caller did not say who it is, or not credibly
-├── ResourceExhausted      a limit was reached; try again after `retry_after`
+├── ResourceExhausted      a limit was reached, also after trying again as told; `retry_after` says when next
 ├── Aborted                the thing has changed since it was read (stale etag)
 ├── OutOfRange             a position that the service no longer has
 │   └── CursorTooOld       the watch cursor was trimmed or is of another history
@@ -19,8 +19,8 @@ PlacewrightError
 
 The `reason` of an error is a stable word for programs, from error.proto: INVALID_REQUEST, NOT_FOUND,
 REQUEST_ID_REUSED, ILLEGAL_TRANSITION, NOT_ALLOWED, UNAUTHENTICATED, QUEUE_FULL, STALE_ETAG, STALE_SESSION,
-STALE_RUN_TOKEN, CURSOR_TOO_OLD, STORE_UNAVAILABLE, NOT_CAUGHT_UP, SERVICE_STOPPING, TOO_MANY_WATCHES,
-WATCH_TOO_SLOW or INTERNAL.
+STALE_RUN_TOKEN, CURSOR_TOO_OLD, STORE_UNAVAILABLE, NOT_CAUGHT_UP, SERVICE_STOPPING, OVERLOADED,
+TOO_MANY_WATCHES, WATCH_TOO_SLOW or INTERNAL.
 
 After `Unavailable` and `DeadlineExceeded` of a write, repeat it with `request_id=error.request_id`:
 what was already done is then not done again.

@@ -13,8 +13,9 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from placewright import errors
 from placewright.decode import job_view, run_view
-from placewright.effects import Operation, R, call
+from placewright.effects import Operation, R
 from placewright.job import Job, submission_of
+from placewright.patience import call_with_patience
 from placewright.pool_messages import pool_spec_message, pool_view
 from placewright.pools import PoolSpec, PoolView
 from placewright.revisions import Revisions
@@ -206,7 +207,7 @@ class Operations:
         self, method: str, request: Message, answer: type[R], deadline: Deadline = NEVER
     ) -> Operation[R]:
         timeout_s = deadline.left_s(self.settings.timeout_s)
-        return (yield from call(method, request, answer, timeout_s=timeout_s))
+        return (yield from call_with_patience(method, request, answer, timeout_s=timeout_s))
 
     @contextmanager
     def _reading(self) -> Iterator[int]:

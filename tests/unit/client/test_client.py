@@ -1,12 +1,13 @@
 """The client against a real gRPC server, sync and asyncio alike."""
 
 import threading
+import time
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from placewright import (
     Client,
@@ -24,6 +25,7 @@ from placewright import (
     RunState,
     Unavailable,
 )
+from placewright.patience import ATTEMPTS_MAX
 from placewright.v1 import pool_pb2
 from tests.unit.client.fake_service import FakeService, a_status, an_info
 
@@ -241,7 +243,7 @@ def test_errors_carry_the_details_of_the_service(client: Any, service: FakeServi
             "slow down",
             an_info("QUEUE_FULL", queue="research"),
             error_details_pb2.BadRequest(field_violations=[violation]),
-            error_details_pb2.RetryInfo(retry_delay=Duration(seconds=2)),
+            error_details_pb2.RetryInfo(retry_delay=Duration(seconds=20)),
         )
     ]
 
@@ -252,7 +254,40 @@ def test_errors_carry_the_details_of_the_service(client: Any, service: FakeServi
     assert caught.value.metadata == {"queue": "research"}
     assert [str(field) for field in caught.value.fields] == ["submission.spec.name: too long"]
     assert caught.value.retry_after is not None
-    assert caught.value.retry_after.total_seconds() == 2
+    assert caught.value.retry_after.total_seconds() == 20
+
+
+def refused_for(delay: Duration) -> status_pb2.Status:
+    return a_status(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "too much is under way",
+        an_info("OVERLOADED", limit="CALLS_IN_FLIGHT"),
+        error_details_pb2.RetryInfo(retry_delay=delay),
+    )
+
+
+def test_what_is_refused_for_want_of_room_is_asked_again_after_the_told_delay(
+    client: Any, service: FakeService
+) -> None:
+    service.faults["SubmitJob"] = [refused_for(Duration(nanos=200_000_000))] * 2
+    began_s = time.monotonic()
+
+    handle = client.submit(a_job())
+
+    assert handle.job_id
+    assert time.monotonic() - began_s >= 0.4
+    assert len({request.submission.request_id for request in service.requests["SubmitJob"]}) == 1
+    assert len(service.requests["SubmitJob"]) == 3
+
+
+def test_patience_has_an_end(client: Any, service: FakeService) -> None:
+    service.faults["GetJob"] = [refused_for(Duration(nanos=1_000_000))] * 20
+
+    with pytest.raises(ResourceExhausted) as caught:
+        client.get_job("job")
+
+    assert caught.value.metadata == {"limit": "CALLS_IN_FLIGHT"}
+    assert len(service.requests["GetJob"]) == ATTEMPTS_MAX
 
 
 def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.model.ids import JobId, Revision
+from scheduler.model.ids import JobId, QueueName, Revision
 from scheduler.model.job import Job, JobPhase
 from scheduler.model.records import Entity, Key, Kind, Record, key_of
 from scheduler.model.run import EndReason, Run, RunState
@@ -179,3 +179,19 @@ def test_a_record_of_a_removed_id_is_new() -> None:
 def test_asking_for_the_version_of_what_is_not_there_is_a_mistake() -> None:
     with pytest.raises(KeyError):
         a_state().version(Key(Kind.JOB, "nobody"))
+
+
+def test_unfinished_jobs_are_counted_by_queue_as_they_come_change_and_go() -> None:
+    state = a_state(a_job("a", queue="one"), a_job("b", queue="one"), a_job("c", queue="two"))
+    queues = [QueueName("one"), QueueName("two")]
+    assert [state.unfinished_count_in(queue) for queue in queues] == [2, 1]
+
+    state.apply(a_commit(2, a_job("a", queue="two")))
+    state.apply(
+        a_commit(3, replace(a_job("b", queue="one"), outcome=JobPhase.SUCCEEDED, finished_at_ms=NOW_MS))
+    )
+    assert [state.unfinished_count_in(queue) for queue in queues] == [0, 2]
+
+    state.apply(a_commit(4, removed=(Key(Kind.JOB, "c"), Key(Kind.JOB, "b"))))
+    assert [state.unfinished_count_in(queue) for queue in queues] == [0, 1]
+    assert state.unfinished_count == 1

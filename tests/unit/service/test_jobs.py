@@ -1,14 +1,17 @@
 """Jobs: what is accepted is kept, what is repeated is done once."""
 
+from dataclasses import replace
+
 import pytest
 
-from scheduler.model.errors import NotFound, RequestIdReused, StaleEtag
+from scheduler.model.errors import NotFound, QueueFull, RequestIdReused, StaleEtag
 from scheduler.model.ids import JobId, QueueName, Revision
 from scheduler.model.job import JobPhase
-from scheduler.model.records import Key, Kind
+from scheduler.model.limits import UNFINISHED_JOBS_PER_QUEUE_MAX
+from scheduler.model.records import Key, Kind, Record
 from scheduler.model.replica import ReplicaState
 from scheduler.service.jobs import Accepted, JobFilter, Submission
-from tests.builders import a_spec
+from tests.builders import a_job, a_spec
 from tests.cell import USER, a_cell
 
 NOW = Revision(0)
@@ -124,3 +127,16 @@ async def test_an_unknown_job_is_not_found() -> None:
     async with a_cell() as cell:
         with pytest.raises(NotFound, match="job 'nobody'"):
             await cell.jobs.get(JobId("nobody"), min_revision=NOW)
+
+
+async def test_a_full_queue_is_refused_by_name_and_shuts_no_other_out() -> None:
+    full = a_job(queue="full")
+    async with a_cell() as cell:
+        for number in range(UNFINISHED_JOBS_PER_QUEUE_MAX):
+            job = replace(full, id=JobId(f"job-{number}"))
+            cell.mirror.state.put(Record(entity=job, version=Revision(1), planning_version=Revision(1)))
+
+        with pytest.raises(QueueFull, match="100000 jobs of queue 'full' are unfinished; at most") as caught:
+            await cell.submit(a_spec(queue="full"))
+        assert caught.value.limit == "UNFINISHED_JOBS_PER_QUEUE"
+        await cell.submit(a_spec(queue="other"))

@@ -22,6 +22,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_NOT_CAUGHT_UP: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_SERVICE_STOPPING: _ClassVar[ErrorReason]
+    ERROR_REASON_OVERLOADED: _ClassVar[ErrorReason]
     ERROR_REASON_TOO_MANY_WATCHES: _ClassVar[ErrorReason]
     ERROR_REASON_WATCH_TOO_SLOW: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
@@ -40,5 +41,6 @@ ERROR_REASON_STORE_UNAVAILABLE: ErrorReason
 ERROR_REASON_NOT_CAUGHT_UP: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_SERVICE_STOPPING: ErrorReason
+ERROR_REASON_OVERLOADED: ErrorReason
 ERROR_REASON_TOO_MANY_WATCHES: ErrorReason
 ERROR_REASON_WATCH_TOO_SLOW: ErrorReason
