@@ -33,6 +33,7 @@ from scheduler.settings import InvalidSettings, Settings, load_tokens, split_add
 from scheduler.state.embedded import embedded_valkey
 from scheduler.state.redis_store import RedisSettings, RedisStore, open_redis_store
 from scheduler.state.server import Durability
+from scheduler.state.topology import TlsFiles
 from scheduler.telemetry.http import TelemetryServer
 from scheduler.telemetry.measured_store import MeasuredLeadership, MeasuredStore
 from scheduler.telemetry.metrics import Metrics
@@ -173,6 +174,9 @@ async def _open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:
         cell=CellId(settings.cell),
         durability=Durability(settings.durability),
         replicas_in_sync=settings.replicas_in_sync,
+        tls=TlsFiles(
+            ca=settings.redis_tls_ca, certificate=settings.redis_tls_certificate, key=settings.redis_tls_key
+        ),
     )
     log.info(
         "store_opening",
