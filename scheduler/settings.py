@@ -45,8 +45,8 @@ class Settings(BaseSettings):
         listen: HOST:PORT of gRPC; anything but loopback needs TLS and tokens.
         metrics_listen: HOST:PORT of /metrics, /healthz and /readyz.
         data_dir: where the embedded Valkey keeps its state, in a folder per cell.
-        redis_url: a Redis 7+ or Valkey 8+ of your own (one server, Sentinel or Cluster; docs/operations/redis.md);
-            without it an embedded Valkey in `data_dir`.
+        redis_url: a Redis 7+ or Valkey 8+ of your own: one server, Sentinel or Cluster; without it an
+            embedded Valkey in `data_dir`.
         redis_tls_ca: authority that the store's servers are checked against, PEM; else the system's.
         redis_tls_certificate: our own certificate for the store, PEM; goes with `redis_tls_key`.
         redis_tls_key: its private key, PEM.

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from scheduler.model.errors import StoreUnavailable
 from scheduler.state.topology import (
+    NO_TLS_FILES,
     Address,
     ClusterLocator,
     Locator,
@@ -61,7 +62,7 @@ class Link:
     bytes, integers, None and lists.
     """
 
-    def __init__(self, url: str, *, timeout_ms: int, key: str = "", tls: TlsFiles = TlsFiles()) -> None:
+    def __init__(self, url: str, *, timeout_ms: int, key: str = "", tls: TlsFiles = NO_TLS_FILES) -> None:
         self.topology = topology_of(url)
         self.url_shown = url_without_secrets(url)
         self._tls = tls

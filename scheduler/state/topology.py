@@ -43,7 +43,7 @@ class TopologyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """PEM files: the authority that servers are checked against (None: the system's), and our own identity."""
+    """PEM files: the authority that servers are checked against (else the system's), and our identity."""
 
     ca: Path | None = None
     certificate: Path | None = None
@@ -53,6 +53,9 @@ class TlsFiles:
     def options(self) -> dict[str, str]:
         named = {"ssl_ca_certs": self.ca, "ssl_certfile": self.certificate, "ssl_keyfile": self.key}
         return {name: str(path) for name, path in named.items() if path is not None}
+
+
+NO_TLS_FILES = TlsFiles()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

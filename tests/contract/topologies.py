@@ -1,4 +1,4 @@
-"""Real Sentinel and Cluster set-ups of several servers on loopback, made from the embedded Valkey's binary."""
+"""Real Sentinel and Cluster set-ups of several servers, from the binary of the embedded Valkey."""
 
 import os
 import signal
