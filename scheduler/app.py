@@ -33,7 +33,7 @@ from scheduler.settings import InvalidSettings, Settings, load_tokens, split_add
 from scheduler.state.embedded import embedded_valkey
 from scheduler.state.redis_store import RedisSettings, RedisStore, open_redis_store
 from scheduler.state.server import Durability
-from scheduler.state.topology import TlsFiles
+from scheduler.state.topology import StoreTlsFiles
 from scheduler.telemetry.http import TelemetryServer
 from scheduler.telemetry.measured_store import MeasuredLeadership, MeasuredStore
 from scheduler.telemetry.metrics import Metrics
@@ -122,7 +122,7 @@ async def build(settings: Settings) -> AsyncIterator[Service]:
     metrics, clock = Metrics(rpcs=UNARY_RPCS, streams=STREAMING_RPCS), SystemClock()
     priority_classes = {c.name: c for c in DEFAULT_PRIORITY_CLASSES}
     async with AsyncExitStack() as stack:
-        redis_store = await _open_store(settings, stack)
+        redis_store = await open_store(settings, stack)
         store = MeasuredStore(redis_store, metrics.store)
         mirror = await Mirror.load(store, clock, metrics)
         parts = Parts(
@@ -163,7 +163,8 @@ async def build(settings: Settings) -> AsyncIterator[Service]:
         )
 
 
-async def _open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:
+async def open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:
+    """The store that the settings name, closed with the stack."""
     if settings.redis_url is None:
         data_dir = settings.data_dir.expanduser() / settings.cell
         url = (await stack.enter_async_context(embedded_valkey(data_dir))).url
@@ -174,7 +175,7 @@ async def _open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:
         cell=CellId(settings.cell),
         durability=Durability(settings.durability),
         replicas_in_sync=settings.replicas_in_sync,
-        tls=TlsFiles(
+        tls=StoreTlsFiles(
             ca=settings.redis_tls_ca, certificate=settings.redis_tls_certificate, key=settings.redis_tls_key
         ),
     )

@@ -19,7 +19,7 @@ from scheduler.state.topology import (
     ClusterLocator,
     Locator,
     SentinelLocator,
-    TlsFiles,
+    StoreTlsFiles,
     Topology,
     TopologyKind,
     topology_of,
@@ -62,7 +62,9 @@ class Link:
     bytes, integers, None and lists.
     """
 
-    def __init__(self, url: str, *, timeout_ms: int, key: str = "", tls: TlsFiles = NO_TLS_FILES) -> None:
+    def __init__(
+        self, url: str, *, timeout_ms: int, key: str = "", tls: StoreTlsFiles = NO_TLS_FILES
+    ) -> None:
         self.topology = topology_of(url)
         self.url_shown = url_without_secrets(url)
         self._tls = tls
@@ -162,7 +164,7 @@ class Link:
             await self._clients.close()
 
 
-def _locator(topology: Topology, tls: TlsFiles, *, key: str, timeout_seconds: float) -> Locator | None:
+def _locator(topology: Topology, tls: StoreTlsFiles, *, key: str, timeout_seconds: float) -> Locator | None:
     if topology.kind is TopologyKind.SENTINEL:
         return SentinelLocator(topology, tls, timeout_seconds=timeout_seconds)
     if topology.kind is TopologyKind.CLUSTER:

@@ -20,7 +20,7 @@ from scheduler.state.library import FUNCTION_PREFIX, LIBRARY
 from scheduler.state.limits import COMMITS_PER_READ_MAX, COMMITS_RETAINED_MAX
 from scheduler.state.link import Argument, CommandRefused, Link
 from scheduler.state.server import Durability, StoreMisconfigured, inspect
-from scheduler.state.topology import NO_TLS_FILES, TlsFiles, TopologyKind
+from scheduler.state.topology import NO_TLS_FILES, StoreTlsFiles, TopologyKind
 
 SCHEMA = "1"  # of keys and fields; that of entities is in their bytes
 
@@ -45,7 +45,7 @@ class RedisSettings:
     replicas_in_sync: int = 1
     timeout_ms: int = 5_000
     commits_retained: int = COMMITS_RETAINED_MAX
-    tls: TlsFiles = NO_TLS_FILES
+    tls: StoreTlsFiles = NO_TLS_FILES
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ class TopologyKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsFiles:
+class StoreTlsFiles:
     """PEM files: the authority that servers are checked against (else the system's), and our identity."""
 
     ca: Path | None = None
@@ -55,7 +55,7 @@ class TlsFiles:
         return {name: str(path) for name, path in named.items() if path is not None}
 
 
-NO_TLS_FILES = TlsFiles()
+NO_TLS_FILES = StoreTlsFiles()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +175,7 @@ class Locator(Protocol):
 class SentinelLocator:
     """Asks the sentinels."""
 
-    def __init__(self, topology: Topology, tls: TlsFiles, *, timeout_seconds: float) -> None:
+    def __init__(self, topology: Topology, tls: StoreTlsFiles, *, timeout_seconds: float) -> None:
         self._topology = topology
         self._options: dict[str, object] = {
             "username": topology.sentinel_username,
@@ -199,7 +199,7 @@ class SentinelLocator:
 class ClusterLocator:
     """Asks the Cluster for the owner of one slot; nodes that it has named are asked next time too."""
 
-    def __init__(self, topology: Topology, tls: TlsFiles, *, key: str, timeout_seconds: float) -> None:
+    def __init__(self, topology: Topology, tls: StoreTlsFiles, *, key: str, timeout_seconds: float) -> None:
         self._nodes = list(topology.addresses)
         self._slot = key_slot(key.encode())
         self._options: dict[str, object] = {

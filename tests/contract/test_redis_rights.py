@@ -17,7 +17,7 @@ from scheduler.state.library import LIBRARY_NAME, library_of
 from scheduler.state.link import Link
 from scheduler.state.redis_store import RedisSettings, open_redis_store
 from scheduler.state.server import StoreMisconfigured
-from scheduler.state.topology import TlsFiles
+from scheduler.state.topology import StoreTlsFiles
 from tests.builders import a_job
 from tests.contract.stores import free_ports, redis_binary, running_redis
 from tests.contract.topologies import wait_until
@@ -127,10 +127,10 @@ async def test_tls_with_a_client_certificate(short_dir: Path) -> None:
     folder.mkdir()
     with tls_server(folder) as port:
         url, cell = f"rediss://localhost:{port}", CellId("main")
-        files = TlsFiles(ca=folder / "cert.pem", certificate=folder / "cert.pem", key=folder / "key.pem")
+        files = StoreTlsFiles(ca=folder / "cert.pem", certificate=folder / "cert.pem", key=folder / "key.pem")
         async with open_redis_store(RedisSettings(url=url, cell=cell, tls=files)) as store:
             assert isinstance((await store.transact([a_write("a")]))[0], Committed)
-        for wrong in (TlsFiles(), TlsFiles(ca=folder / "cert.pem")):
+        for wrong in (StoreTlsFiles(), StoreTlsFiles(ca=folder / "cert.pem")):
             with pytest.raises(StoreUnavailable):
                 async with open_redis_store(RedisSettings(url=url, cell=cell, tls=wrong)):
                     pass
