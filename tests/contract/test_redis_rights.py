@@ -44,7 +44,7 @@ def server(short_dir: Path, request: pytest.FixtureRequest) -> Iterator[str]:
 
 def as_user(url: str, *rights: str) -> str:
     with redis.Redis(unix_socket_path=url.removeprefix("unix://")) as admin:
-        admin.execute_command("ACL", "SETUSER", "placewright", "reset", "on", ">secret", *rights)  # type: ignore[no-untyped-call]
+        admin.execute_command("ACL", "SETUSER", "placewright", "reset", "on", ">secret", *rights)  # type: ignore[no-untyped-call]  # redis-py has no types here
     return url.replace("unix://", "unix://placewright:secret@")
 
 
