@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scheduler import state_command
+
 app = typer.Typer(
     name="placewright-scheduler",
     help="placewright: one joint, explained plan over all jobs and all accelerator pools.",
@@ -17,6 +19,8 @@ app = typer.Typer(
 )
 
 EXIT_BAD_SETTINGS = 2
+
+app.add_typer(state_command.app, name="state")
 
 
 @app.callback()

@@ -37,6 +37,7 @@ from scheduler.settings import InvalidSettings, Settings, load_tokens, split_add
 from scheduler.state.embedded import embedded_valkey
 from scheduler.state.redis_store import RedisSettings, RedisStore, open_redis_store
 from scheduler.state.server import Durability
+from scheduler.state.topology import StoreTlsFiles
 from scheduler.telemetry.http import TelemetryServer
 from scheduler.telemetry.measured_store import MeasuredLeadership, MeasuredStore
 from scheduler.telemetry.metrics import Metrics
@@ -181,7 +182,7 @@ async def build(settings: Settings, share: Share, *, stop: asyncio.Event) -> Asy
     metrics, clock = Metrics(rpcs=UNARY_RPCS, streams=STREAMING_RPCS), SystemClock()
     async with AsyncExitStack() as stack:
         server_of = None if share is Share.CONTROL else _api(settings, metrics)
-        redis_store = await _open_store(settings, stack)
+        redis_store = await open_store(settings, stack)
         store = MeasuredStore(redis_store, metrics.store)
         mirror = await Mirror.load(store, clock, metrics)
         parts = Parts(
@@ -239,7 +240,8 @@ def _leader(
     return Leader(tools, leadership, holder=_holder(settings))
 
 
-async def _open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:
+async def open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:
+    """The store that the settings name, closed with the stack."""
     if settings.redis_url is None:
         data_dir = settings.data_dir.expanduser() / settings.cell
         url = (await stack.enter_async_context(embedded_valkey(data_dir))).url
@@ -250,6 +252,9 @@ async def _open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:
         cell=CellId(settings.cell),
         durability=Durability(settings.durability),
         replicas_in_sync=settings.replicas_in_sync,
+        tls=StoreTlsFiles(
+            ca=settings.redis_tls_ca, certificate=settings.redis_tls_certificate, key=settings.redis_tls_key
+        ),
     )
     log.info(
         "store_opening",

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import CELL_LENGTH_MAX
 from scheduler.model.plan import WorkLimits
+from scheduler.state.topology import topology_of
 
 LISTEN_DEFAULT = "127.0.0.1:7461"
 METRICS_LISTEN_DEFAULT = "127.0.0.1:7462"
@@ -44,7 +45,11 @@ class Settings(BaseSettings):
         listen: HOST:PORT of gRPC; anything but loopback needs TLS and tokens.
         metrics_listen: HOST:PORT of /metrics, /healthz and /readyz.
         data_dir: where the embedded Valkey keeps its state, in a folder per cell.
-        redis_url: a Redis 7+ or Valkey 8+ of your own; without it an embedded Valkey in `data_dir`.
+        redis_url: a Redis 7+ or Valkey 8+ of your own: one server, Sentinel or Cluster; without it an
+            embedded Valkey in `data_dir`.
+        redis_tls_ca: authority that the store's servers are checked against, PEM; else the system's.
+        redis_tls_certificate: our own certificate for the store, PEM; goes with `redis_tls_key`.
+        redis_tls_key: its private key, PEM.
         durability: what has happened before a write is answered: everysec, always or replicated.
         replicas_in_sync: how many of the store's replicas must have a write in durability replicated.
         fleet: a fleet file; its pools are created where they are missing, and nothing is overwritten.
@@ -67,6 +72,9 @@ class Settings(BaseSettings):
     metrics_listen: str = METRICS_LISTEN_DEFAULT
     data_dir: Path = Path("~/.local/state/placewright")
     redis_url: SecretStr | None = None
+    redis_tls_ca: Path | None = None
+    redis_tls_certificate: Path | None = None
+    redis_tls_key: Path | None = Field(default=None, validate_default=True)  # judged even if not given
     durability: str = Field(default="always", pattern="^(everysec|always|replicated)$")
     replicas_in_sync: int = Field(default=1, ge=1)
     fleet: Path | None = None
@@ -84,6 +92,27 @@ class Settings(BaseSettings):
     def _is_address(cls, address: str) -> str:
         split_address(address)
         return address
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_a_store(cls, redis_url: SecretStr | None) -> SecretStr | None:
+        if redis_url is not None:
+            topology_of(redis_url.get_secret_value())
+        return redis_url
+
+    @field_validator("redis_tls_key")  # after the fields that it goes with
+    @classmethod
+    def _has_redis_tls(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        ca, certificate = info.data.get("redis_tls_ca"), info.data.get("redis_tls_certificate")
+        if (certificate is None) != (key is None):
+            raise ValueError("redis_tls_certificate and redis_tls_key go together")
+        url = info.data.get("redis_url")
+        has_tls = url is not None and topology_of(url.get_secret_value()).has_tls
+        if any((ca, certificate, key)) and not has_tls:
+            raise ValueError(
+                "redis_tls_* need a redis_url of rediss://, rediss+sentinel:// or rediss+cluster://"
+            )
+        return key
 
     @field_validator("tls_key")  # after the fields that it goes with
     @classmethod

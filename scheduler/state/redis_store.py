@@ -5,7 +5,6 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import cast
 
 from scheduler.codec.records import decode_entity, decode_record
@@ -17,12 +16,12 @@ from scheduler.model.transaction import Commit, Fence, Outcome, Transaction
 from scheduler.state.batches import Prepared, arguments_of, commits_of_entries, outcomes_of, prepared
 from scheduler.state.group_commit import GroupCommit
 from scheduler.state.keys import MIRRORED, Keys
+from scheduler.state.library import FUNCTION_PREFIX, LIBRARY
 from scheduler.state.limits import COMMITS_PER_READ_MAX, COMMITS_RETAINED_MAX
 from scheduler.state.link import Argument, CommandRefused, Link
 from scheduler.state.server import Durability, StoreMisconfigured, inspect
+from scheduler.state.topology import NO_TLS_FILES, StoreTlsFiles, TopologyKind
 
-LIBRARY = (files("scheduler.state") / "functions" / "placewright.lua").read_text()
-FUNCTION_PREFIX = "placewright_v1_"
 SCHEMA = "1"  # of keys and fields; that of entities is in their bytes
 
 RECORDS_PER_SCAN = 500
@@ -34,7 +33,8 @@ class RedisSettings:
     """Where the store is and what it promises.
 
     Attributes:
-        url: redis://, rediss:// (TLS) or unix://; may hold a password, which is never shown.
+        url: one of `topology.SCHEMES`; may hold a password, which is never shown.
+        tls: files for the schemes with TLS.
         replicas_in_sync: how many must have received a write, in durability `replicated`.
         timeout_ms: of one call, connecting and waiting for a free connection included.
     """
@@ -45,6 +45,7 @@ class RedisSettings:
     replicas_in_sync: int = 1
     timeout_ms: int = 5_000
     commits_retained: int = COMMITS_RETAINED_MAX
+    tls: StoreTlsFiles = NO_TLS_FILES
 
 
 @asynccontextmanager
@@ -55,7 +56,8 @@ async def open_redis_store(settings: RedisSettings) -> AsyncIterator["RedisStore
         StoreMisconfigured: the server would not keep what it acknowledges.
         StoreUnavailable: the server cannot be reached.
     """
-    link = Link(settings.url, timeout_ms=settings.timeout_ms)
+    key = Keys(settings.cell).meta
+    link = Link(settings.url, timeout_ms=settings.timeout_ms, key=key, tls=settings.tls)
     try:
         store = RedisStore(link, settings)
         await store.prepare()
@@ -85,7 +87,21 @@ class RedisStore:
         self._group_commit = GroupCommit(self._transact)
 
     async def prepare(self) -> None:
-        """Check the server, load the functions, and begin a history if there is none."""
+        """Check the server, load the functions, and begin a history if there is none.
+
+        Raises:
+            StoreMisconfigured: a setting, the schema or the user's rights.
+        """
+        try:
+            await self._prepare()
+        except CommandRefused as error:
+            if error.code != "NOPERM":
+                raise
+            raise StoreMisconfigured(
+                f"the Redis user lacks a right: {error}; docs/operations/redis.md lists what it needs"
+            ) from None
+
+    async def _prepare(self) -> None:
         server = await inspect(self._link, self._settings.durability)
         await self._load_functions()
         history, schema = await self._meta("history", "schema")
@@ -96,7 +112,11 @@ class RedisStore:
                 await self._adopt_history(fence=None, run_id=server.run_id, keeps=False)
 
     async def _load_functions(self) -> None:
-        await self._link.call("FUNCTION", "LOAD", "REPLACE", LIBRARY)
+        try:
+            await self._link.call("FUNCTION", "LOAD", LIBRARY)
+        except CommandRefused as error:
+            if "already exists" not in str(error):
+                raise
 
     async def _meta(self, *fields: str) -> list[bytes | None]:
         return cast(list[bytes | None], await self._link.call("HMGET", self._keys.meta, *fields))
@@ -120,27 +140,26 @@ class RedisStore:
 
     async def _call_durably(self, function: str, keys: Sequence[str], *arguments: Argument) -> list[object]:
         """A function's reply, once it is as durable as promised. Redis itself waits for its own disk."""
+        command = _function_call(function, keys, *arguments)
+        try:
+            return await self._send_durably(command)
+        except CommandRefused as error:
+            if "Function not found" not in str(error):
+                raise
+        await self._load_functions()  # another server, which never had them: nothing was written
+        return await self._send_durably(command)
+
+    async def _send_durably(self, command: tuple[Argument, ...]) -> list[object]:
         if self._settings.durability is not Durability.REPLICATED:
-            return await self._call(function, keys, *arguments)
+            return cast(list[object], await self._link.call(*command))
         wait_ms = self._settings.timeout_ms // 2
         wanted = self._settings.replicas_in_sync
-        command = _function_call(function, keys, *arguments)
         reply, received = await self._link.calls(command, ("WAIT", wanted, wait_ms))
         if cast(int, received) < wanted:
             raise StoreUnavailable(
                 f"{received} replicas have received the write in {wait_ms} ms, want {wanted}"
             )
         return cast(list[object], reply)
-
-    async def _call(self, function: str, keys: Sequence[str], *arguments: Argument) -> list[object]:
-        command = _function_call(function, keys, *arguments)
-        try:
-            return cast(list[object], await self._link.call(*command))
-        except CommandRefused as error:
-            if "Function not found" not in str(error):
-                raise
-        await self._load_functions()  # another server, which never had them: nothing was written
-        return cast(list[object], await self._link.call(*command))
 
     def _expect_ok(self, reply: Sequence[object]) -> None:
         if reply[0] != b"OK":
@@ -242,12 +261,16 @@ class RedisStore:
         return fence
 
     async def adopt_history(self, fence: Fence) -> History:
-        """As the port says: a server that stands alone and syncs every write has lost nothing."""
+        """As the port says: a server that stands alone and syncs every write has lost nothing.
+
+        Behind Sentinel or in a Cluster it may have been promoted and restarted since, so it cannot be alone.
+        """
         try:
             server = await inspect(self._link, self._settings.durability)
         except StoreMisconfigured as error:
             raise StoreUnavailable(str(error)) from error
-        keeps = self._settings.durability is Durability.ALWAYS and server.is_alone
+        is_alone = server.is_alone and self._link.topology.kind is TopologyKind.SERVER
+        keeps = self._settings.durability is Durability.ALWAYS and is_alone
         return await self._adopt_history(fence=fence, run_id=server.run_id, keeps=keeps)
 
     async def _adopt_history(self, *, fence: Fence | None, run_id: str, keeps: bool) -> History:

@@ -1,7 +1,8 @@
 #!lua name=placewright_v1
 
 -- The only writers of a cell's keys. They compare versions and fences; no rule of scheduling is here.
--- A change that old and new processes would not understand alike gets a new name, here and in its functions.
+-- `../library.py` adds a hash of this text to the names, so that processes of two versions each call their own.
+-- A change of what is stored that the other version would misread needs a new schema (`../redis_store.py`).
 -- `../keys.py` says what is in each key. Runs on Redis 7.0 and newer, and on Valkey 8 and newer.
 --
 -- Replies are arrays whose first element is a status:
@@ -189,6 +190,11 @@ local function adopt_history(keys, args)
 end
 
 redis.register_function('placewright_v1_transact', transact)
-redis.register_function('placewright_v1_lead', lead)
-redis.register_function('placewright_v1_release', release)
-redis.register_function('placewright_v1_adopt_history', adopt_history)
+-- With memory full there is still a leader, who can see to it that records are deleted.
+local function register_without_memory_check(name, callback)
+  redis.register_function({function_name = name, callback = callback, flags = {'allow-oom'}})
+end
+
+register_without_memory_check('placewright_v1_lead', lead)
+register_without_memory_check('placewright_v1_release', release)
+register_without_memory_check('placewright_v1_adopt_history', adopt_history)
