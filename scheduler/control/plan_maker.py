@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import structlog
 
-from scheduler.control import commit
+from scheduler.control import commit, quarantine
 from scheduler.control.agenda import Agenda, waiting_replicas
 from scheduler.control.tools import Tools
 from scheduler.model.errors import PlannerFailed
@@ -94,6 +94,7 @@ class PlanMaker:
         tools, fence = self._tools, self._fence
         began_ms = tools.clock.monotonic_ms()
         steps = commit.steps_that_hold(tools.mirror.state, plan)
+        steps = quarantine.allowed(tools.mirror.state, steps)
         outcomes = await tools.carry_out(
             commit.placements(tools.mirror.state, steps, now_ms=tools.clock.now_ms(), fence=fence)
         )

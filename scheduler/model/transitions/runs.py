@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from scheduler.model.errors import IllegalTransition
-from scheduler.model.ids import Revision, RunId, run_id_of
+from scheduler.model.ids import REVISIONS_PER_SECOND, Revision, RunId, run_id_of
 from scheduler.model.job import Job
 from scheduler.model.plan import Place, Step
 from scheduler.model.pool import Availability, Pool
@@ -48,7 +48,7 @@ def _puts_of_place(state: State, place: Place, now_ms: int) -> tuple[Put, Put]:
         replica_id=replica.id,
         job_id=replica.job_id,
         run_number=number,
-        run_token=replica.run_token + 1,
+        run_token=next_run_token(state, replica),
         placement=place.placement,
         launcher_id=pool.spec.launcher_id,
         grace_period_ms=job.spec.grace_period_ms,
@@ -65,6 +65,12 @@ def _puts_of_place(state: State, place: Place, now_ms: int) -> tuple[Put, Put]:
             deferral=None,
         )
     )
+
+
+def next_run_token(state: State, replica: Replica) -> int:
+    """Above every token that the replica had, also in a history whose end was lost: see `first_revision`."""
+    era = state.revision - state.revision % REVISIONS_PER_SECOND
+    return max(replica.run_token, era) + 1
 
 
 @dataclass(frozen=True, slots=True)

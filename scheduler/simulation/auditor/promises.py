@@ -36,6 +36,12 @@ class PromisesAuditor:
         if Key(Kind.JOB, job_id) not in self._records.records:
             self._violated(f"job {job_id} was acknowledged and is not there")
 
+    def tail_lost(self) -> None:
+        """What was acknowledged and is not in the store any more may be gone; what is left must stay."""
+        self._jobs = {r: job_id for r, job_id in self._jobs.items() if self._job(job_id) is not None}
+        kept = {job_id: self._job(job_id) for job_id in self._cancels}
+        self._cancels = {i: None for i, job in kept.items() if job is not None and is_ending(job)}
+
     def cancel_acknowledged(self, job_id: JobId) -> None:
         self._cancels[job_id] = None
         job = self._job(job_id)
@@ -62,6 +68,10 @@ class PromisesAuditor:
             job = self._job(job_id)
             if job is not None and job.outcome is None:
                 yield f"job {job_id} was cancelled and has not finished"
+
+
+def is_ending(job: Job) -> bool:
+    return job.outcome is not None or job.cancel_requested_at_ms is not None
 
 
 def as_job(record: Record) -> Job:

@@ -9,7 +9,7 @@ from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import NotCaughtUp
 from scheduler.model.ids import Revision
 from scheduler.model.state import State
-from scheduler.model.transaction import Commit, Put, Transaction
+from scheduler.model.transaction import Commit, Committed, Put, Transaction
 from scheduler.state.memory import MemoryStore
 from tests.builders import a_job
 from tests.cell import ManualClock
@@ -155,10 +155,11 @@ async def test_after_a_new_history_the_stream_is_followed_on() -> None:
     async with following(mirror):
         store.memory.start_new_history()
         await mirror.disconnected()
-        await store.transact([SUBMIT])
-        await mirror.caught_up(Revision(1))
+        (outcome,) = await store.transact([SUBMIT])
+        assert isinstance(outcome, Committed)
+        await mirror.caught_up(outcome.revision)
 
-    assert heard.revisions == [1]
+    assert heard.revisions == [outcome.revision]
     assert mirror.disconnections == 1
 
 
