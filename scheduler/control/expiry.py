@@ -86,7 +86,9 @@ def unreachable(state: State, now_ms: int, *, fence: Fence) -> Iterator[Transact
         session = state.session(pool.spec.launcher_id)
         if pool.status.ready and session is not None and not counts(state, session):
             yield session_moves.unready(state, pool, run_moves.judged(state, session), fence=fence)
-    for run, session in _held(state, lambda run, session: is_over(state, session) or is_orphaned(state, run, session)):
+    for run, session in _held(
+        state, lambda run, session: is_over(state, session) or is_orphaned(state, run, session)
+    ):
         found = run_moves.live_run(state, run.id)
         assert found is not None, run
         if run.state is RunState.PLACED:

@@ -11,6 +11,7 @@ from scheduler.model.ids import Revision
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
 from scheduler.ports import Clock, StateStore
+from scheduler.telemetry.control_series import UnknownRun
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -83,6 +84,10 @@ class Mirror:
                 f"within {timeout_ms} ms"
             ) from None
 
+    def record_unknown_run(self, result: UnknownRun) -> None:
+        """Count a run that a launcher held and this process's state did not know."""
+        self._metrics.control.record_unknown_run(result)
+
     async def disconnected(self) -> None:
         """Wait until the store goes out of reach the next time, or the state is loaded anew."""
         await self._disconnected.wait()
@@ -102,12 +107,15 @@ class Mirror:
             await self._announce()
 
     async def _reload(self) -> None:
+        before = self.state.history
         try:
             self.state = await self._store.load()
         except StoreUnavailable as error:
             await self._wait_for_store(error)
             return
         log.warning("mirror_reloaded", history=self.state.history, revision=self.state.revision)
+        if self.state.history != before:
+            self._metrics.control.record_history_change()
         self._time_passed_unseen()
         for listener in tuple(self._listeners):
             listener.reloaded(self.state)

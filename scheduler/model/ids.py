@@ -16,6 +16,7 @@ Principal = NewType("Principal", str)
 History = NewType("History", str)
 Revision = NewType("Revision", int)
 
+NO_HISTORY = History("")  # of records that were written before they said theirs
 ID_LENGTH_MAX = 63
 CELL_LENGTH_MAX = 20  # leaves room in 63 characters for -<ulid>-<index>-<run_number>
 ID_PATTERN = re.compile(r"[a-z0-9-]{1,63}")

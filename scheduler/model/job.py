@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.ids import (
+    NO_HISTORY,
     AcceleratorName,
     History,
     JobId,
@@ -176,7 +177,7 @@ class Job:
     cancel_reason: str = ""
     outcome: JobPhase | None = None
     finished_at_ms: int | None = None
-    history: History = History("")
+    history: History = NO_HISTORY
 
     def __post_init__(self) -> None:
         assert (self.outcome is None) == (self.finished_at_ms is None), self

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scheduler.model.ids import History, LauncherId, Principal
+from scheduler.model.ids import NO_HISTORY, History, LauncherId, Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,4 +26,4 @@ class LauncherSession:
     is_expired: bool = False
     opened_at_ms: int
     version: str = ""
-    history: History = History("")
+    history: History = NO_HISTORY

@@ -13,8 +13,8 @@ from scheduler.model.errors import (
     NotAllowed,
     NotFound,
     PlacewrightError,
-    StaleSession,
     StaleRunToken,
+    StaleSession,
 )
 from scheduler.model.ids import History, LauncherId, PoolId, Principal, Revision, RunId
 from scheduler.model.pool import PoolStatus
@@ -27,6 +27,7 @@ from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions as session_moves
 from scheduler.model.transitions.adoption import RunFacts, adopted, claim_recovered
 from scheduler.service.parts import Parts
+from scheduler.telemetry.control_series import UnknownRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ class Launchers:
         """
         session = session_moves.current_session(self._parts.state, ref.launcher_id, ref.number)
         if ref.history != self._parts.state.history:
-            raise StaleSession(f"session {ref.number} of launcher {ref.launcher_id!r} is of an earlier history")
+            raise StaleSession(
+                f"session {ref.number} of launcher {ref.launcher_id!r} is of an earlier history"
+            )
         if session.principal != ref.principal:
             raise NotAllowed(f"session {ref.number} of launcher {ref.launcher_id!r} was opened by another")
         return session
@@ -193,11 +196,11 @@ class Launchers:
 
     async def _recover_claim(self, ref: SessionRef, report: Report) -> None:
         await self._parts.write(
-            lambda state: claim_recovered(
-                state, self.session(ref), run_id=report.run_id, run_token=report.run_token
+            lambda state: (
+                claim_recovered(state, self.session(ref), run_id=report.run_id, run_token=report.run_token)
+                if state.run(report.run_id) is not None
+                else None
             )
-            if state.run(report.run_id) is not None
-            else None
         )
 
     async def _adopt(self, ref: SessionRef, report: Report) -> bool:
@@ -213,6 +216,7 @@ class Launchers:
         await self._parts.write(compute)
         is_known = self._parts.state.run(report.run_id) is not None
         log.warning("unknown_run_adopted" if is_known else "unknown_run_refused", run_id=report.run_id)
+        self._parts.mirror.record_unknown_run(UnknownRun.ADOPTED if is_known else UnknownRun.REFUSED)
         return is_known
 
     async def report_many(

@@ -10,8 +10,8 @@ from scheduler.model.errors import IllegalTransition, NotFound, PlacewrightError
 from scheduler.model.ids import LauncherId, PoolId, Principal, RunId
 from scheduler.model.pool import PoolSpec, PoolStatus
 from scheduler.model.run import EndReason, RunState
-from scheduler.service.desired import Delta, DesiredRun
 from scheduler.model.transitions.adoption import RunFacts
+from scheduler.service.desired import Delta, DesiredRun
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.simulation.attachment import Stream, StreamEnded, attach
 from scheduler.simulation.host import End, Lease, script_of
@@ -190,7 +190,7 @@ class SimulatedLauncher:
         if held is None:
             self._take_unknown(desired)
             return
-        held.desired = desired
+        held.desired, held.is_released = desired, False
         note = self._disk.notes.get(desired.run_id)
         if held.is_claiming or held.is_launching:
             return

@@ -72,7 +72,7 @@ class MemoryStore:
     def fail_over(self, *, lag_commits: int) -> int:
         """A replica that was behind takes over: the newest commits are gone; how many.
 
-        Nothing is written until the leader has vouched for it. Fences stay counted on, as random nonces would.
+        Nothing is written until the leader has vouched for it. Fences stay unique, as random nonces do.
         """
         lost = min(lag_commits, len(self._journal))
         for _ in range(lost):

@@ -67,7 +67,11 @@ def adopted(
         run_token=max(replica.run_token, run_token),
         deferral=None,
     )
-    replica_key, pool_key, job_key = Key(Kind.REPLICA, replica.id), Key(Kind.POOL, pool.id), Key(Kind.JOB, job.id)
+    replica_key, pool_key, job_key = (
+        Key(Kind.REPLICA, replica.id),
+        Key(Kind.POOL, pool.id),
+        Key(Kind.JOB, job.id),
+    )
     return Transaction(
         checks=(
             IsAbsent(Key(Kind.RUN, run_id)),

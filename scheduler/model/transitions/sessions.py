@@ -65,7 +65,9 @@ def current_session(state: State, launcher_id: LauncherId, number: int) -> Launc
             f"session {number} of launcher {launcher_id!r} is not {session.number}, the newest"
         )
     if session.history != state.history:
-        raise StaleSession(f"session {number} of launcher {launcher_id!r} is of an earlier history: attach again")
+        raise StaleSession(
+            f"session {number} of launcher {launcher_id!r} is of an earlier history: attach again"
+        )
     if session.is_expired:
         raise StaleSession(f"session {number} of launcher {launcher_id!r} has expired: attach again")
     return session

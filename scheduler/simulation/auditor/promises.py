@@ -7,7 +7,7 @@ from scheduler.model.ids import JobId, Revision
 from scheduler.model.job import Job
 from scheduler.model.records import Key, Kind, Record
 from scheduler.model.view import JobView
-from scheduler.simulation.auditor.records import RecordsAuditor
+from scheduler.simulation.auditor.records import RecordsAuditor, is_ending
 
 
 @dataclass(slots=True)
@@ -30,6 +30,8 @@ class PromisesAuditor:
         self._cancels: dict[JobId, None] = {}
 
     def job_acknowledged(self, request_id: str, job_id: JobId) -> None:
+        if job_id in self._records.lost_jobs:
+            return
         earlier = self._jobs.setdefault(request_id, job_id)
         if earlier != job_id:
             self._violated(f"request {request_id} made job {earlier} and job {job_id}")
@@ -42,7 +44,13 @@ class PromisesAuditor:
         kept = {job_id: self._job(job_id) for job_id in self._cancels}
         self._cancels = {i: None for i, job in kept.items() if job is not None and is_ending(job)}
 
+    def is_kept(self, job_id: JobId) -> bool:
+        """Whether an acknowledged job must still be there."""
+        return job_id in self._jobs.values()
+
     def cancel_acknowledged(self, job_id: JobId) -> None:
+        if job_id in self._records.lost_cancels:
+            return
         self._cancels[job_id] = None
         job = self._job(job_id)
         if job is not None and job.outcome is None and job.cancel_requested_at_ms is None:
@@ -68,10 +76,6 @@ class PromisesAuditor:
             job = self._job(job_id)
             if job is not None and job.outcome is None:
                 yield f"job {job_id} was cancelled and has not finished"
-
-
-def is_ending(job: Job) -> bool:
-    return job.outcome is not None or job.cancel_requested_at_ms is not None
 
 
 def as_job(record: Record) -> Job:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from scheduler.model.ids import History, LauncherId, ReplicaId, Revision, RunId
+from scheduler.model.ids import History, JobId, LauncherId, ReplicaId, Revision, RunId
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
 from scheduler.model.records import UNMIRRORED, Entity, Key, Kind, Record, key_of
@@ -70,6 +70,8 @@ class RecordsAuditor:
         self._tokens: dict[ReplicaId, int] = {}
         self._since_fleet_changed = 0
         self._lost_history_runs: set[RunId] = set()
+        self.lost_jobs: set[JobId] = set()
+        self.lost_cancels: set[JobId] = set()
         self._fence: Fence | None = None
         self._fences: dict[int, tuple[str, str]] = {}
         self.counts: dict[str, int] = {}
@@ -122,16 +124,30 @@ class RecordsAuditor:
         self.count("histories")
 
     def commits_to_lose(self, wanted: int) -> int:
-        """So many of the newest commits that no pool is lost with them: nobody would know whose runs are left."""
+        """So many of the newest commits that no pool's spec is lost: nobody would know whose runs are left."""
         return min(wanted, self._since_fleet_changed)
 
     def tail_lost(self, left: State) -> None:
         """The store is as it was some commits ago."""
         self.count("lost tails")
-        self.records = {key_of(r.entity): r for kind in Kind if kind not in UNMIRRORED for r in left.records(kind)}
+        before = self.records
+        self.records = {
+            key_of(r.entity): r for kind in Kind if kind not in UNMIRRORED for r in left.records(kind)
+        }
+        self._note_lost_intents(before)
         self.live = {run.replica_id: run.id for run in left.all_live_runs()}
         self._lost_history_runs |= self.alive_tasks.keys() - set(self.live.values())
         self._since_fleet_changed = 0
+
+    def _note_lost_intents(self, before: Mapping[Key, Record]) -> None:
+        """Jobs and cancels that were written and are gone: an acknowledgement may still be under way."""
+        for key, record in before.items():
+            if isinstance(job := record.entity, Job):
+                left = self.records.get(key)
+                if left is None:
+                    self.lost_jobs.add(job.id)
+                elif isinstance(left.entity, Job) and is_ending(job) and not is_ending(left.entity):
+                    self.lost_cancels.add(job.id)
 
     # --- commits ---
 
@@ -139,7 +155,9 @@ class RecordsAuditor:
         if commit.revision != self.revision + 1:
             self._violated(f"revision {commit.revision} follows {self.revision}")
         self.revision = commit.revision
-        changes_fleet = any(isinstance(r.entity, Pool) and not self._is_same_spec(r.entity) for r in commit.records)
+        changes_fleet = any(
+            isinstance(r.entity, Pool) and not self._is_same_spec(r.entity) for r in commit.records
+        )
         self._since_fleet_changed = 0 if changes_fleet or commit.removed else self._since_fleet_changed + 1
         self._trace.add(f"commit {commit.revision} {said_of(commit)}")
         before = {key: self.records.get(key) for key in (key_of(r.entity) for r in commit.records)}
@@ -335,6 +353,10 @@ class RecordsAuditor:
 
     def count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
+
+
+def is_ending(job: Job) -> bool:
+    return job.outcome is not None or job.cancel_requested_at_ms is not None
 
 
 def said_of(commit: Commit) -> str:

@@ -230,14 +230,14 @@ async def test_a_store_that_is_lost_with_a_new_history_is_loaded_anew_once_it_is
         await write_jobs(store.memory, "b")
 
         store.is_lost = False
-        await mirror.caught_up(Revision(2))
+        await mirror.caught_up(store.memory.revision)
         await write_jobs(store.memory, "c")
-        await mirror.caught_up(Revision(3))
+        await mirror.caught_up(store.memory.revision)
 
     assert mirror.is_connected
     assert mirror.state.history == store.memory.history
     assert heard.reloads == [mirror.state]
-    assert heard.revisions == [1, 3]
+    assert heard.revisions == [1, store.memory.revision]
 
 
 class LostWhileLoading(FrailStore):

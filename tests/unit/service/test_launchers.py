@@ -41,9 +41,7 @@ async def test_pools_get_ready_together_when_the_full_state_has_been_sent() -> N
         assert not any(pool.status.ready for pool in cell.mirror.state.pools())
         revision = cell.mirror.state.revision
 
-        ref = SessionRef(
-            LauncherId("launcher"), session.number, Principal("launcher"), session.history
-        )
+        ref = SessionRef(LauncherId("launcher"), session.number, Principal("launcher"), session.history)
         statuses = {pool.id: PoolStatus(ready=True) for pool in cell.mirror.state.pools()}
         await cell.launchers.synchronise(ref, statuses)
 
