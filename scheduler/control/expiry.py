@@ -92,7 +92,7 @@ def unreachable(state: State, now_ms: int, *, fence: Fence) -> Iterator[Transact
         found = run_moves.live_run(state, run.id)
         assert found is not None, run
         if run.state is RunState.PLACED:
-            message = "the launcher's lease ran out before it claimed the run"
+            message = "nobody claimed it before the launcher's lease ran out, or the store lost its claim"
             yield run_moves.withdrawn(
                 found, EndReason.INFRASTRUCTURE, now_ms=now_ms, fence=fence, message=message
             )
@@ -119,8 +119,11 @@ def is_over(state: State, session: LauncherSession) -> bool:
 
 def is_orphaned(state: State, run: Run, session: LauncherSession) -> bool:
     """Whether an earlier session claimed the run and this one has said all that it holds without it."""
-    is_complete = session.is_synchronised and session.history == state.history
-    return is_complete and run.claimed_by is not None and run.claimed_by != session.number
+    if not session.is_synchronised or session.history != state.history:
+        return False
+    if run.state is RunState.PLACED:
+        return run.history != state.history
+    return run.claimed_by is not None and run.claimed_by != session.number
 
 
 def _held(

@@ -57,6 +57,7 @@ def adopted(
         grace_period_ms=facts.grace_period_ms,
         placed_at_ms=facts.claimed_at_ms,
         claimed_at_ms=facts.claimed_at_ms,
+        history=state.history,
     )
     taken = replace(
         replica,
@@ -93,7 +94,7 @@ def claim_recovered(
     Only a claim gives the token away. None when it is no such run.
     """
     found = live_run(state, run_id)
-    if found is None or found.run.state is not RunState.PLACED or found.job.history == state.history:
+    if found is None or found.run.state is not RunState.PLACED or found.run.history == state.history:
         return None
     run = found.run
     if run.run_token != run_token or run.launcher_id != session.launcher_id:

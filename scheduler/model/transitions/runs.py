@@ -53,6 +53,7 @@ def _puts_of_place(state: State, place: Place, now_ms: int) -> tuple[Put, Put]:
         launcher_id=pool.spec.launcher_id,
         grace_period_ms=job.spec.grace_period_ms,
         placed_at_ms=now_ms,
+        history=state.history,
     )
     return Put(entity=run), Put(
         entity=replace(
@@ -129,6 +130,10 @@ def claimed(state: State, run_id: RunId, session: LauncherSession, *, now_ms: in
         return None
     if run.state is not RunState.PLACED or run.launcher_id != session.launcher_id:
         raise IllegalTransition(f"run {run_id} is {run.state}: only an offered run can be claimed")
+    if run.history != state.history:
+        raise IllegalTransition(
+            f"run {run_id} was offered in an earlier history: it may have been claimed then"
+        )
     if found.job.is_cancelling:
         raise IllegalTransition(f"run {run_id} is being withdrawn: its job was cancelled")
     starting = replace(moved_to(run, RunState.STARTING), claimed_by=session.number, claimed_at_ms=now_ms)

@@ -124,7 +124,7 @@ class RecordsAuditor:
         self.count("histories")
 
     def commits_to_lose(self, wanted: int) -> int:
-        """So many of the newest commits that no pool's spec is lost: nobody would know whose runs are left."""
+        """So many of the newest commits that no pool spec is lost: nobody would know whose its runs are."""
         return min(wanted, self._since_fleet_changed)
 
     def tail_lost(self, left: State) -> None:
