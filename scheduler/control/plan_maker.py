@@ -5,9 +5,10 @@ from contextlib import aclosing
 
 import structlog
 
-from scheduler.control import commit, quarantine
+from scheduler.control import commit
 from scheduler.control.agenda import Agenda, waiting_replicas
 from scheduler.control.tools import Tools
+from scheduler.model import quarantine
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.plan import Plan, PlanMethod
 from scheduler.model.transaction import Committed, Fence

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from scheduler.control import quarantine
 from scheduler.control.cycle import Cycle
 from scheduler.control.expiry import Expiry
 from scheduler.control.leases import LeaseWatch, LossGuard
+from scheduler.model import quarantine
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import LauncherId, RunId
 from scheduler.model.job import Job
-from scheduler.model.plan import Step
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
@@ -24,6 +23,7 @@ from scheduler.model.transaction import Commit, Outcome, Transaction
 from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
+from scheduler.planning import snapshot
 from scheduler.service import launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
@@ -157,10 +157,6 @@ def due_if_claimed_at_ms(state: State, job: Job, run: Run) -> int | None:
     return None if run.state is RunState.PLACED else due_at_ms(state, job, run)
 
 
-def everything(_state: State, steps: Sequence[Step]) -> list[Step]:
-    return list(steps)
-
-
 def next_number(_state: State, replica: Replica) -> int:
     return replica.run_token + 1
 
@@ -258,7 +254,7 @@ CASES = [
         id="replicas_placed_before_launchers_have_said_what_they_hold",
         finds="live at once|started twice",
         faults=LOST_TAILS,
-        broken=[(quarantine, "allowed", everything)],
+        broken=[(quarantine, "awaited", lambda _: []), (snapshot, "awaited", lambda _: [])],
     ),
     Case(
         id="run_token_given_twice",

@@ -4,7 +4,7 @@ import pytest
 
 from scheduler.model.errors import CursorTooOld, StoreUnavailable
 from scheduler.model.ids import REVISIONS_PER_SECOND, Revision
-from scheduler.model.records import Kind
+from scheduler.model.records import Key, Kind
 from scheduler.model.transaction import Committed, Put, Transaction
 from scheduler.state.memory import MemoryStore
 from tests.builders import a_job

@@ -1,4 +1,4 @@
-"""What becomes of runs when the store has lost its newest writes: docs/decisions/lost-tails.md, cell by cell."""
+"""What becomes of runs when the store has lost its newest writes: docs/decisions/lost-tails.md."""
 
 from dataclasses import replace
 
@@ -46,9 +46,10 @@ async def claimed(cell: Cell, ref: SessionRef, job_id: JobId) -> Run:
 
 
 async def reopened(cell: Cell) -> SessionRef:
+    (old,) = cell.mirror.state.sessions()
     session = await cell.launchers.open_session(
-        cell.mirror.state.sessions()[0].launcher_id,
-        principal=cell.mirror.state.sessions()[0].principal,
+        old.launcher_id,
+        principal=old.principal,
         version="",
     )
     return SessionRef(session.launcher_id, session.number, session.principal, session.history)

@@ -6,6 +6,7 @@ Why and for how long: docs/decisions/lost-tails.md.
 from collections.abc import Sequence
 
 from scheduler.model.ids import LauncherId
+from scheduler.model.job import Job
 from scheduler.model.plan import Step
 from scheduler.model.state import State
 
@@ -27,15 +28,22 @@ def _may_hold_unknown(state: State, launcher_id: LauncherId) -> bool:
     )
 
 
+def is_of_earlier_history(state: State, job: Job) -> bool:
+    return job.history != state.history
+
+
 def allowed(state: State, steps: Sequence[Step]) -> list[Step]:
-    """Steps that place only replicas of which surely no unknown run lives."""
-    old = [step for step in steps if _is_of_earlier_history(state, step)]
+    """Steps that place only replicas of which surely no unknown run lives.
+
+    The plan leaves the others out; this is for what changed since.
+    """
+    old = [step for step in steps if _places_old(state, step)]
     if not old or not awaited(state):
         return list(steps)
     return [step for step in steps if step not in old]
 
 
-def _is_of_earlier_history(state: State, step: Step) -> bool:
+def _places_old(state: State, step: Step) -> bool:
     replicas = [state.replica(place.replica_id) for place in step.places]
     jobs = [state.job(replica.job_id) for replica in replicas if replica is not None]
-    return any(job is not None and job.history != state.history for job in jobs)
+    return any(job is not None and is_of_earlier_history(state, job) for job in jobs)
