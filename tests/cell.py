@@ -104,7 +104,7 @@ class Cell:
         session = await self.launchers.open_session(
             LauncherId(launcher_id), principal=LAUNCHER, version="test"
         )
-        ref = SessionRef(LauncherId(launcher_id), session.number, LAUNCHER)
+        ref = SessionRef(LauncherId(launcher_id), session.number, LAUNCHER, session.history)
         await self.launchers.synchronise(ref, self._statuses(launcher_id))
         return ref
 

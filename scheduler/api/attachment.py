@@ -19,11 +19,13 @@ from scheduler.model.errors import (
     NotCaughtUp,
     Overloaded,
     PlacewrightError,
+    StaleSession,
     StoreUnavailable,
 )
 from scheduler.model.ids import LauncherId, PoolId, Principal, RunId
 from scheduler.model.limits import NODES_PER_POOL_MAX
 from scheduler.model.pool import PoolStatus
+from scheduler.model.run import RunState
 from scheduler.model.transitions.runs import live_run
 from scheduler.service.desired import NOTHING_DESIRED, Delta, Desired, DesiredRun, delta, desired
 from scheduler.service.launchers import Changed, Launchers, Report, SessionRef
@@ -33,6 +35,7 @@ log = structlog.get_logger()
 
 HEARTBEAT_S = 10
 ACK_EVERY = 256
+UNKNOWN_STOP_MS = 2_000
 NODE_NAME = re.compile(r"[0-9]{1,6}")  # nodes have no other names yet
 OUTGOING_MAX = 10_000  # messages that wait for the launcher to read; then the stream waits too
 
@@ -47,6 +50,7 @@ class Attachment:
         self._received = 1
         self._statuses: dict[PoolId, PoolStatus] = {}
         self._is_synchronised = False
+        self._is_stopping_unknown = False
 
     async def serve(self, requests: AsyncIterator[wire.AttachRequest]) -> AsyncIterator[wire.AttachResponse]:
         """The service's side of the stream.
@@ -77,14 +81,14 @@ class Attachment:
             version = checks.text("version", first.hello.version)
         session = await self._launchers.open_session(launcher_id, principal=self._principal, version=version)
         log.info("launcher_attached", launcher_id=launcher_id, session=session.number, version=version)
-        history = self._parts.state.history
+        history = session.history
         opened = wire.SessionOpened(
             session=encode_session(history, session.number),
             lease_duration=duration(session.lease_duration_ms),
             history=history,
         )
         await self._send(wire.AttachResponse(session_opened=opened))
-        return SessionRef(launcher_id, session.number, self._principal)
+        return SessionRef(launcher_id, session.number, self._principal, history)
 
     async def _responses(
         self, reading: asyncio.Future[None], writing: asyncio.Future[None]
@@ -158,6 +162,7 @@ class Attachment:
                     report = decode_report(request.run, checks)
                 await self._take_run(report, ref)
             case "snapshot_end":
+                await self._expect_all_known()
                 await self._launchers.synchronise(ref, self._statuses)
                 self._is_synchronised = True
             case "hello":
@@ -191,7 +196,19 @@ class Attachment:
             self._launchers.session(ref)  # a stale session ends the stream; a refused report does not
             log.info("held_run_refused", run_id=report.run_id, error=str(error))
         if live_run(self._parts.state, report.run_id) is None:
+            is_unknown = self._parts.state.run(report.run_id) is None
+            self._is_stopping_unknown |= is_unknown and report.state is not RunState.ENDED
             await self._send(released(report.run_id))
+
+    async def _expect_all_known(self) -> None:
+        """While the launcher stops runs that nobody knows, its replicas must not be placed anew.
+
+        Raises:
+            StaleSession: there are such runs; attach again.
+        """
+        if self._is_stopping_unknown:
+            await self._parts.clock.sleep(UNKNOWN_STOP_MS)  # in which it hears what to stop
+            raise StaleSession("runs that the service does not know are being stopped: attach again")
 
 
 def encode_delta(change: Delta) -> list[wire.AttachResponse]:

@@ -4,6 +4,7 @@ from placewright.v1 import job_pb2
 from placewright.v1 import launcher_service_pb2 as wire
 from scheduler.api import enums
 from scheduler.api.checks import Checks
+from scheduler.api.decode_facts import decode_facts
 from scheduler.model.ids import RunId
 from scheduler.model.run import EndReason, RunState
 from scheduler.service.launchers import Report
@@ -27,4 +28,5 @@ def decode_report(message: wire.RunReport, checks: Checks) -> Report:
         end_reason=end_reason if is_said else None,
         exit_code=message.exit_code if message.HasField("exit_code") else None,
         message=message.message,
+        facts=decode_facts(message.facts, checks) if message.HasField("facts") else None,
     )

@@ -83,8 +83,9 @@ class LauncherServicer(launcher_service_pb2_grpc.LauncherServiceServicer):
         self, request: wire.ClaimRunRequest | wire.RenewRunsRequest | wire.ReportRunsRequest, checks: Checks
     ) -> SessionRef:
         launcher_id = checks.id("launcher_id", request.launcher_id)
-        number = decode_session("session", request.session, self._parts.state.history)
-        return SessionRef(LauncherId(launcher_id), number, caller().principal)
+        history = self._parts.state.history
+        number = decode_session("session", request.session, history)
+        return SessionRef(LauncherId(launcher_id), number, caller().principal, history)
 
 
 def _encode_result(result: int | PlacewrightError) -> status_pb2.Status:

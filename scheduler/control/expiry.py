@@ -84,13 +84,15 @@ def unreachable(state: State, now_ms: int, *, fence: Fence) -> Iterator[Transact
     """
     for pool in state.pools():
         session = state.session(pool.spec.launcher_id)
-        if pool.status.ready and session is not None and session.is_expired:
+        if pool.status.ready and session is not None and not counts(state, session):
             yield session_moves.unready(state, pool, run_moves.judged(state, session), fence=fence)
-    for run, session in _held(state, lambda run, session: session.is_expired or is_orphaned(run, session)):
+    for run, session in _held(
+        state, lambda run, session: is_over(state, session) or is_orphaned(state, run, session)
+    ):
         found = run_moves.live_run(state, run.id)
         assert found is not None, run
         if run.state is RunState.PLACED:
-            message = "the launcher's lease ran out before it claimed the run"
+            message = "nobody claimed it before the launcher's lease ran out, or the store lost its claim"
             yield run_moves.withdrawn(
                 found, EndReason.INFRASTRUCTURE, now_ms=now_ms, fence=fence, message=message
             )
@@ -98,16 +100,30 @@ def unreachable(state: State, now_ms: int, *, fence: Fence) -> Iterator[Transact
             yield run_moves.became_unreachable(found, run_moves.judged(state, session), fence=fence)
 
 
+def counts(state: State, session: LauncherSession) -> bool:
+    """Whether a session says what its launcher holds now: it is of this history and has not expired."""
+    return session.history == state.history and not session.is_expired
+
+
 def losses(state: State) -> list[tuple[run_moves.LiveRun, IsAt]]:
     """Unreachable runs that have surely fenced themselves, and the sessions that were judged."""
-    runs = _held(state, lambda run, s: s.is_expired and run.state is RunState.UNREACHABLE)
+    runs = _held(state, lambda run, s: is_over(state, s) and run.state is RunState.UNREACHABLE)
     found = [(run_moves.live_run(state, run.id), run_moves.judged(state, session)) for run, session in runs]
     return [(live, judged) for live, judged in found if live is not None and _fences_itself(state, live.run)]
 
 
-def is_orphaned(run: Run, session: LauncherSession) -> bool:
+def is_over(state: State, session: LauncherSession) -> bool:
+    """Whether the session was seen to expire in this history."""
+    return session.history == state.history and session.is_expired
+
+
+def is_orphaned(state: State, run: Run, session: LauncherSession) -> bool:
     """Whether an earlier session claimed the run and this one has said all that it holds without it."""
-    return session.is_synchronised and run.claimed_by is not None and run.claimed_by != session.number
+    if not session.is_synchronised or session.history != state.history:
+        return False
+    if run.state is RunState.PLACED:
+        return run.history != state.history
+    return run.claimed_by is not None and run.claimed_by != session.number
 
 
 def _held(

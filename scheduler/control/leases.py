@@ -22,12 +22,12 @@ class LeaseWatch:
 
     def run_out(self, state: State, *, monotonic_ms: int) -> list[LauncherSession]:
         """Sessions whose lease has run out and which have not been declared expired yet."""
-        live = [session for session in state.sessions() if not session.is_expired]
+        live = unexpired(state)
         return [s for s in live if self._ends_ms(s, monotonic_ms) <= monotonic_ms]
 
     def next_end_ms(self, state: State, *, monotonic_ms: int) -> int | None:
         """When the next lease runs out if it is not renewed."""
-        live = [session for session in state.sessions() if not session.is_expired]
+        live = unexpired(state)
         return min((self._ends_ms(session, monotonic_ms) for session in live), default=None)
 
     def _ends_ms(self, session: LauncherSession, monotonic_ms: int) -> int:
@@ -36,6 +36,11 @@ class LeaseWatch:
         if known is None or known[0] != renewal:
             known = self._seen[session.launcher_id] = renewal, monotonic_ms
         return known[1] + session.lease_duration_ms
+
+
+def unexpired(state: State) -> list[LauncherSession]:
+    """Sessions that have not expired in this history: an earlier one's word of an end may be outdated."""
+    return [s for s in state.sessions() if not s.is_expired or s.history != state.history]
 
 
 class LossGuard:

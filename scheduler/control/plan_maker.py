@@ -8,6 +8,7 @@ import structlog
 from scheduler.control import commit
 from scheduler.control.agenda import Agenda, has_waiting_replicas, waiting_replicas
 from scheduler.control.tools import Tools
+from scheduler.model import quarantine
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.plan import Plan, PlanMethod
 from scheduler.model.transaction import Committed, Fence
@@ -94,6 +95,7 @@ class PlanMaker:
         tools, fence = self._tools, self._fence
         began_ms = tools.clock.monotonic_ms()
         steps = commit.steps_that_hold(tools.mirror.state, plan)
+        steps = quarantine.allowed(tools.mirror.state, steps)
         outcomes = await tools.carry_out(
             commit.placements(tools.mirror.state, steps, now_ms=tools.clock.now_ms(), fence=fence)
         )

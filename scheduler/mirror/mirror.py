@@ -13,6 +13,7 @@ from scheduler.model.ids import Revision
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
 from scheduler.ports import Clock, StateStore
+from scheduler.telemetry.control_series import UnknownRun
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -102,6 +103,10 @@ class Mirror:
                 f"within {timeout_ms} ms"
             )
 
+    def record_unknown_run(self, result: UnknownRun) -> None:
+        """Count a run that a launcher held and this process's state did not know."""
+        self._metrics.control.record_unknown_run(result)
+
     async def disconnected(self) -> None:
         """Wait until the store goes out of reach the next time, or the state is loaded anew."""
         await self._disconnected.wait()
@@ -133,12 +138,15 @@ class Mirror:
         self._announce()
 
     async def _reload(self) -> None:
+        before = self.state.history
         try:
             loaded = await self._store.load()
         except StoreUnavailable as error:
             await self._wait_for_store(error)
             return
         self.start_over(loaded)
+        if loaded.history != before:
+            self._metrics.control.record_history_change()
 
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
         if self.is_connected:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.ids import (
+    NO_HISTORY,
     AcceleratorName,
+    History,
     JobId,
     PoolId,
     Principal,
@@ -161,6 +163,7 @@ class Job:
 
     Attributes:
         outcome: SUCCEEDED, FAILED or CANCELLED once every replica is done, else None.
+        history: in which it was submitted; in a later one, what became of it may be lost.
         request_key: id of the idempotency record, which lives as long as the job.
     """
 
@@ -174,6 +177,7 @@ class Job:
     cancel_reason: str = ""
     outcome: JobPhase | None = None
     finished_at_ms: int | None = None
+    history: History = NO_HISTORY
 
     def __post_init__(self) -> None:
         assert (self.outcome is None) == (self.finished_at_ms is None), self

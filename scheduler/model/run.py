@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scheduler.model.ids import AcceleratorName, JobId, LauncherId, PoolId, ReplicaId, RunId
+from scheduler.model.ids import (
+    NO_HISTORY,
+    AcceleratorName,
+    History,
+    JobId,
+    LauncherId,
+    PoolId,
+    ReplicaId,
+    RunId,
+)
 from scheduler.model.job import Market
 
 
@@ -99,6 +108,7 @@ class Run:
         claimed_by: launcher session that claimed it; None while PLACED.
         before_unreachable: the state to return to; set exactly while UNREACHABLE.
         stop_reason: the intended end reason once a stop is wanted; a task's real exit wins over it.
+        history: in which it was placed or adopted; an offer of an earlier one may have been claimed, unknown.
         generation: rises with each change of what is desired of it.
     """
 
@@ -123,6 +133,7 @@ class Run:
     ended_at_ms: int | None = None
     exit_code: int | None = None
     message: str = ""
+    history: History = NO_HISTORY
 
     def __post_init__(self) -> None:
         assert (self.state is RunState.ENDED) == (self.end_reason is not None), self

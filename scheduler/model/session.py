@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scheduler.model.ids import LauncherId, Principal
+from scheduler.model.ids import NO_HISTORY, History, LauncherId, Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,7 @@ class LauncherSession:
         number: grows with each session; an older session's calls are refused.
         renewal_number: rises with each renewal; a step that judges the lease names the one it judged.
         is_synchronised: the launcher has sent its full state in this session.
+        history: in which it was opened; one of another history counts no more.
         is_expired: the leader saw no renewal for a lease; the launcher must attach again.
     """
 
@@ -25,3 +26,4 @@ class LauncherSession:
     is_expired: bool = False
     opened_at_ms: int
     version: str = ""
+    history: History = NO_HISTORY

@@ -1,14 +1,18 @@
 """The snapshot that a plan rests on, taken from the live state."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from scheduler.model.ids import PriorityClassName
 from scheduler.model.plan import PlannedPool, Snapshot, WaitingReplica
 from scheduler.model.pool import Pool
 from scheduler.model.priority import PriorityClass
+from scheduler.model.quarantine import awaited, is_of_earlier_history
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.state import State
+
+HELD_BACK_MS = 60_000  # told to people; it is looked at again at each plan
 
 
 def snapshot_of(
@@ -26,6 +30,8 @@ def snapshot_of(
     )
     unknown = {each.job.spec.priority_class for each in waiting} - priority_classes.keys()
     assert not unknown, f"priority classes {sorted(unknown)} are not among {sorted(priority_classes)}"
+    if awaited(state):
+        waiting = [_held_back(state, each, now_ms=now_ms) for each in waiting]
     return Snapshot(
         revision=state.revision,
         now_ms=now_ms,
@@ -34,6 +40,14 @@ def snapshot_of(
         priority_classes=priority_classes,
         guidance=state.guidance(),
     )
+
+
+def _held_back(state: State, waiting: WaitingReplica, *, now_ms: int) -> WaitingReplica:
+    """As if it backed off, if it may have a run that the store has lost."""
+    if not is_of_earlier_history(state, waiting.job):
+        return waiting
+    not_before_ms = max(waiting.replica.not_before_ms, now_ms + HELD_BACK_MS)
+    return replace(waiting, replica=replace(waiting.replica, not_before_ms=not_before_ms))
 
 
 def waiting_replica(state: State, replica: Replica) -> WaitingReplica | None:

@@ -155,6 +155,7 @@ class Jobs:
             submitter=principal,
             submitted_at_ms=now_ms,
             request_key=record.id,
+            history=self._parts.state.history,
         )
         payload = LaunchPayload(job_id=job_id, command=submission.command, env=submission.env)
         return _Draft(job, record, submitted(job, payload, record))

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from scheduler.model.errors import (
     FieldViolation,
     IllegalTransition,
@@ -12,8 +14,9 @@ from scheduler.model.errors import (
     NotFound,
     PlacewrightError,
     StaleRunToken,
+    StaleSession,
 )
-from scheduler.model.ids import LauncherId, PoolId, Principal, Revision, RunId
+from scheduler.model.ids import History, LauncherId, PoolId, Principal, Revision, RunId
 from scheduler.model.pool import PoolStatus
 from scheduler.model.records import Key, Kind, LaunchPayload
 from scheduler.model.run import EndReason, Run, RunState
@@ -22,16 +25,19 @@ from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Transaction
 from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions as session_moves
+from scheduler.model.transitions.adoption import RunFacts, adopted, claim_recovered
 from scheduler.service.parts import Parts
+from scheduler.telemetry.control_series import UnknownRun
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRef:
-    """Which session of which launcher speaks, and who that is."""
+    """Which session of which launcher speaks, and who that is; numbers may come again in another history."""
 
     launcher_id: LauncherId
     number: int
     principal: Principal
+    history: History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A run as its launcher sees it: STARTING, RUNNING or ENDED with a reason."""
+    """A run as its launcher sees it: STARTING, RUNNING or ENDED with a reason.
+
+    Attributes:
+        facts: what the launcher noted at the claim: enough to adopt a run that the store has lost.
+    """
 
     run_id: RunId
     run_token: int
@@ -54,6 +64,10 @@ class Report:
     end_reason: EndReason | None
     exit_code: int | None = None
     message: str = ""
+    facts: RunFacts | None = None
+
+
+log = structlog.get_logger()
 
 
 class Changed:
@@ -100,6 +114,10 @@ class Launchers:
             StaleSession, NotAllowed
         """
         session = session_moves.current_session(self._parts.state, ref.launcher_id, ref.number)
+        if ref.history != self._parts.state.history:
+            raise StaleSession(
+                f"session {ref.number} of launcher {ref.launcher_id!r} is of an earlier history"
+            )
         if session.principal != ref.principal:
             raise NotAllowed(f"session {ref.number} of launcher {ref.launcher_id!r} was opened by another")
         return session
@@ -167,7 +185,39 @@ class Launchers:
             NotFound: the run is unknown; its tasks should be stopped.
             StaleSession, StaleRunToken, IllegalTransition, InvalidRequest, NotAllowed
         """
+        if report.state is not RunState.ENDED:
+            await self._recover_claim(ref, report)
+        try:
+            return await self._parts.write_known(lambda state: self._reported(state, ref, report))
+        except NotFound:
+            if not await self._adopt(ref, report):
+                raise
         return await self._parts.write_known(lambda state: self._reported(state, ref, report))
+
+    async def _recover_claim(self, ref: SessionRef, report: Report) -> None:
+        await self._parts.write(
+            lambda state: (
+                claim_recovered(state, self.session(ref), run_id=report.run_id, run_token=report.run_token)
+                if state.run(report.run_id) is not None
+                else None
+            )
+        )
+
+    async def _adopt(self, ref: SessionRef, report: Report) -> bool:
+        """Take a run over that the store has lost; whether it is known now."""
+
+        def compute(state: State) -> Transaction | None:
+            if report.facts is None or state.run(report.run_id) is not None:
+                return None
+            return adopted(
+                state, report.facts, self.session(ref), run_id=report.run_id, run_token=report.run_token
+            )
+
+        await self._parts.write(compute)
+        is_known = self._parts.state.run(report.run_id) is not None
+        log.warning("unknown_run_adopted" if is_known else "unknown_run_refused", run_id=report.run_id)
+        self._parts.mirror.record_unknown_run(UnknownRun.ADOPTED if is_known else UnknownRun.REFUSED)
+        return is_known
 
     async def report_many(
         self, ref: SessionRef, reports: Sequence[Report]

@@ -1,12 +1,14 @@
 """The Attach stream without a wire: what is desired comes in order, until the stream breaks."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from enum import Enum, auto
 from typing import Any, TypeVar
 
 from scheduler.model.errors import NotFound, PlacewrightError
-from scheduler.model.ids import LauncherId, Principal
+from scheduler.model.ids import LauncherId, PoolId, Principal
+from scheduler.model.pool import PoolStatus
+from scheduler.model.run import RunState
 from scheduler.model.session import LauncherSession
 from scheduler.model.transitions.runs import live_run
 from scheduler.service.desired import NOTHING_DESIRED, Delta, delta, desired
@@ -39,8 +41,9 @@ class Stream:
         self, network: Network, process: ServiceProcess, session: LauncherSession, *, principal: Principal
     ) -> None:
         self.process, self.session = process, session
-        self.ref = SessionRef(session.launcher_id, session.number, principal)
+        self.ref = SessionRef(session.launcher_id, session.number, principal, session.history)
         self._network = network
+        self._is_stopping_unknown = False
         self._queue: asyncio.Queue[Delta | Word] = asyncio.Queue()
         self._serving = process.spawn(self._serve())
         self._serving.add_done_callback(lambda _: self.break_off())
@@ -77,7 +80,20 @@ class Stream:
             pass
         except PlacewrightError:
             self.process.launchers.session(self.ref)  # a refused report does not end the stream
-        return live_run(self.process.parts.state, report.run_id) is None
+        state = self.process.parts.state
+        is_unknown = state.run(report.run_id) is None
+        self._is_stopping_unknown |= is_unknown and report.state is not RunState.ENDED
+        return live_run(state, report.run_id) is None
+
+    async def synchronise(self, statuses: Mapping[PoolId, PoolStatus]) -> None:
+        """The full state has been told; it counts once nothing unknown is left of it.
+
+        Raises:
+            StreamEnded, PlacewrightError
+        """
+        if self._is_stopping_unknown:
+            raise StreamEnded("runs that the service does not know are being stopped")
+        await self.ask(self.process.launchers.synchronise(self.ref, statuses))
 
     async def ask(self, handler: Coroutine[Any, Any, T]) -> T:
         """Let the process do something for the stream.

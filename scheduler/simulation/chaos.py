@@ -6,6 +6,7 @@ from random import Random
 from typing import Any, Protocol
 
 from scheduler.model.ids import LauncherId
+from scheduler.model.state import State
 from scheduler.simulation.auditor.records import RecordsAuditor
 from scheduler.simulation.launcher import SimulatedLauncher
 from scheduler.simulation.network import Network
@@ -20,6 +21,7 @@ OUTAGE_MS_MAX = 120_000
 SHORT_OUTAGE_MS_MAX = 12_000  # a leader may outlive it
 PARTITION_MS_MAX = 200_000
 LAG_MS_MAX = 9_000
+LOST_COMMITS_MAX = 40
 LAG_LASTS_MS_MAX = 60_000
 
 
@@ -37,6 +39,12 @@ class Breakable(Protocol):
 
     @property
     def records(self) -> RecordsAuditor: ...
+
+    def new_history(self) -> None:
+        """Tell the auditors that revisions go on elsewhere."""
+
+    def lost_tail(self, left: State) -> None:
+        """Tell the auditors what is left, and that what was acknowledged since may be lost."""
 
     @property
     def replicas(self) -> Sequence[ServiceProcess]: ...
@@ -74,6 +82,7 @@ class Chaos:
             (Trouble.STORE_IS_AWAY, self._break_store),
             (Trouble.STORE_RESTARTS, self._restart_store),
             (Trouble.HISTORY_STARTS_ANEW, self._start_new_history),
+            (Trouble.STORE_LOSES_A_TAIL, self._lose_tail),
             (Trouble.LAUNCHER_IS_CUT_OFF, self._cut_off),
             (Trouble.LAUNCHER_IS_CUT_OFF, self._cut_off),
             (Trouble.SERVICE_LAGS, self._lag),
@@ -129,6 +138,14 @@ class Chaos:
         """As after a failover that lost nothing: every cursor is foreign."""
         self._around.trace.add("the store starts a new history")
         self._simulation.memory.start_new_history()
+        self._simulation.new_history()
+
+    async def _lose_tail(self) -> None:
+        """As after a failover to a replica that was behind: what was acknowledged last is gone."""
+        lag_commits = self._simulation.records.commits_to_lose(self._draw.randint(0, LOST_COMMITS_MAX))
+        lost = self._simulation.memory.fail_over(lag_commits=lag_commits)
+        self._around.trace.add(f"the store loses {lost} commits")
+        self._simulation.lost_tail(await self._simulation.memory.load())
 
     async def _cut_off(self) -> None:
         launchers = sorted(self._simulation.launchers)

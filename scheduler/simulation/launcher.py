@@ -10,6 +10,7 @@ from scheduler.model.errors import IllegalTransition, NotFound, PlacewrightError
 from scheduler.model.ids import LauncherId, PoolId, Principal, RunId
 from scheduler.model.pool import PoolSpec, PoolStatus
 from scheduler.model.run import EndReason, RunState
+from scheduler.model.transitions.adoption import RunFacts
 from scheduler.service.desired import Delta, DesiredRun
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.simulation.attachment import Stream, StreamEnded, attach
@@ -141,7 +142,7 @@ class SimulatedLauncher:
             if report is not None and await stream.tell_of_run(report):
                 self.release(run_id)
         statuses = dict.fromkeys(self._pools, READY)
-        await stream.ask(stream.process.launchers.synchronise(stream.ref, statuses))
+        await stream.synchronise(statuses)
 
     async def _tell_of_pool(self, stream: Stream, pool_id: PoolId) -> None:
         await stream.ask(stream.process.launchers.report_pool(stream.ref, pool_id, READY))
@@ -189,7 +190,7 @@ class SimulatedLauncher:
         if held is None:
             self._take_unknown(desired)
             return
-        held.desired = desired
+        held.desired, held.is_released = desired, False
         note = self._disk.notes.get(desired.run_id)
         if held.is_claiming or held.is_launching:
             return
@@ -291,6 +292,7 @@ class SimulatedLauncher:
         note = self._disk.notes[run_id]
         await self._persist()
         note.run_token = claim.run.run_token
+        note.facts = facts_of(claim)
         await self._perhaps_crash()
         stop_reason = None if held.desired is None else held.desired.stop_reason
         if held.is_released or stop_reason is not None:
@@ -374,7 +376,22 @@ class SimulatedLauncher:
             state=state,
             end_reason=None if note.end is None else note.end.reason,
             exit_code=None if note.end is None else note.end.exit_code,
+            facts=note.facts,
         )
 
     def report(self, run_id: RunId) -> None:
         self._reporter.add(run_id)
+
+
+def facts_of(claim: Claim) -> RunFacts:
+    """What is noted of a claimed run, in case the store forgets it."""
+    run = claim.run
+    assert run.claimed_at_ms is not None, run
+    return RunFacts(
+        job_id=run.job_id,
+        replica_index=claim.replica_index,
+        run_number=run.run_number,
+        placement=run.placement,
+        grace_period_ms=run.grace_period_ms,
+        claimed_at_ms=run.claimed_at_ms,
+    )

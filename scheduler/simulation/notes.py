@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from scheduler.model.ids import PoolId, RunId
 from scheduler.model.run import RunState
+from scheduler.model.transitions.adoption import RunFacts
 from scheduler.service.desired import DesiredRun
 from scheduler.simulation.host import End, Hosts
 
@@ -16,6 +17,7 @@ class Note:
     run_token: int | None = None
     is_started: bool = False
     end: End | None = None
+    facts: RunFacts | None = None
 
 
 @dataclass(slots=True)

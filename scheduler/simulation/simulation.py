@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from scheduler.model.ids import LauncherId
+from scheduler.model.state import State
 from scheduler.simulation.auditor.liveness import faults_after_calm
 from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
 from scheduler.simulation.auditor.records import RecordsAuditor
@@ -85,7 +86,7 @@ class Simulation:
         )
         self.promises = PromisesAuditor(self.records, self._violated)
         self.memory = MemoryStore(self._clock)
-        store = AuditedStore(self.memory, parts.store(self.memory), self.records)
+        store = self._store = AuditedStore(self.memory, parts.store(self.memory), self.records)
         self.around = Surroundings(
             world=world, trace=trace, clock=self._clock, store=store, fail=self._fail, faults=world.faults
         )
@@ -100,6 +101,17 @@ class Simulation:
         self._calm = asyncio.Event()
         self._draw = Random(f"{world.seed}/simulation")
         self._tasks: list[asyncio.Task[Any]] = []
+
+    # --- histories ---
+
+    def new_history(self) -> None:
+        self._store.history_began()
+        self.records.history_began(self.memory.revision)
+
+    def lost_tail(self, left: State) -> None:
+        self.new_history()
+        self.records.tail_lost(left)
+        self.promises.tail_lost()
 
     # --- the end ---
 

@@ -41,6 +41,10 @@ class AuditedStore:
         self._memory, self._store, self._auditor = memory, store, auditor
         self._audited = Revision(0)
 
+    def history_began(self) -> None:
+        """Revisions go on elsewhere."""
+        self._audited = self._memory.revision
+
     async def transact(self, transactions: Sequence[Transaction]) -> Sequence[Outcome]:
         outcomes = await self._store.transact(transactions)
         history = self._memory.history

@@ -39,6 +39,7 @@ class Trouble(Enum):
     STORE_IS_AWAY = auto()
     STORE_RESTARTS = auto()
     HISTORY_STARTS_ANEW = auto()
+    STORE_LOSES_A_TAIL = auto()
     LAUNCHER_IS_CUT_OFF = auto()
     SERVICE_LAGS = auto()
 

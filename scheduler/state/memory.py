@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler.model.errors import CursorTooOld, LostLeadership, StoreUnavailable
-from scheduler.model.ids import History, Revision
+from scheduler.model.ids import History, Revision, first_revision
 from scheduler.model.records import UNMIRRORED, Entity, Key, Kind, Record
 from scheduler.model.state import State
 from scheduler.model.transaction import (
@@ -26,6 +26,8 @@ from scheduler.model.transaction import (
 from scheduler.ports import Clock
 from scheduler.state.limits import COMMITS_PER_READ_MAX, COMMITS_RETAINED_MAX
 from scheduler.state.transactions import put_keys_of
+
+COMMITS_LOST_MAX = 1_000  # by a failover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class MemoryStore:
         self._records: Mapping[Kind, dict[str, Record]] = {kind: {} for kind in Kind}
         self._expiry_ms: dict[Key, int] = {}
         self._commits: deque[Commit] = deque(maxlen=commits_retained)
+        self._journal: deque[list[tuple[Key, Record | None]]] = deque(maxlen=COMMITS_LOST_MAX)
         self._committed = asyncio.Event()
         self._lease: _Lease | None = None
         self._fence: Fence | None = None
@@ -58,13 +61,35 @@ class MemoryStore:
     def history(self) -> History:
         return History(f"memory-{self._histories}")
 
+    @property
+    def revision(self) -> Revision:
+        return self._revision
+
     def restart(self) -> None:
         """As a server that lost nothing comes back: nothing is written until the leader vouches for it."""
         self._is_vouched_for = False
 
+    def fail_over(self, *, lag_commits: int) -> int:
+        """A replica that was behind takes over: the newest commits are gone; how many.
+
+        Nothing is written until the leader has vouched for it. Fences stay unique, as random nonces do.
+        """
+        lost = min(lag_commits, len(self._journal))
+        for _ in range(lost):
+            for key, held in self._journal.pop():
+                if held is None:
+                    self._remove(key)
+                else:
+                    self._records[key.kind][key.id] = held
+        self.restart()
+        self.start_new_history()
+        return lost
+
     def start_new_history(self) -> None:
-        """As after a failover: records stay, revisions go on, every cursor is foreign."""
+        """As after a failover: records stay, revisions go on far above, every cursor is foreign."""
         self._histories += 1
+        self._revision = first_revision(self._revision, now_s=self._clock.now_ms() // 1000)
+        self._journal.clear()
         self._commits.clear()
         self._wake_readers()
 
@@ -85,6 +110,7 @@ class MemoryStore:
             if not self._holds(check):
                 return Conflict(check.key, self._revision)
         self._revision = Revision(self._revision + 1)
+        self._journal.append([(key, self._record(key)) for key in (*keys, *transaction.deletes)])
         written = [(key, self._put(key, put)) for key, put in zip(keys, transaction.puts, strict=True)]
         for key in transaction.deletes:
             self._remove(key)

@@ -25,6 +25,11 @@ class StepResult(StrEnum):
     REJECTED = "rejected"
 
 
+class UnknownRun(StrEnum):
+    ADOPTED = "adopted"
+    REFUSED = "refused"
+
+
 class ControlSeries:
     """Who leads, how long cycles take, what became of their steps."""
 
@@ -54,6 +59,26 @@ class ControlSeries:
             "Launcher sessions that the leader declared expired.",
             registry=registry,
         )
+
+        self._history_changes = Counter(
+            "placewright_history_changes",
+            "Changes of the store's history that this process saw; acknowledged writes may have been lost.",
+            registry=registry,
+        )
+        self._unknown_runs = Counter(
+            "placewright_unknown_runs",
+            "Runs that a launcher held and the store did not know, by whether they were adopted.",
+            ["result"],
+            registry=registry,
+        )
+        for result in UnknownRun:
+            self._unknown_runs.labels(result)
+
+    def record_history_change(self) -> None:
+        self._history_changes.inc()
+
+    def record_unknown_run(self, result: UnknownRun) -> None:
+        self._unknown_runs.labels(result).inc()
 
     def _declare_cycle(self, registry: CollectorRegistry) -> None:
         self._phase_seconds = Histogram(

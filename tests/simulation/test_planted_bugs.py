@@ -11,17 +11,24 @@ import pytest
 from scheduler.control.cycle import Cycle
 from scheduler.control.expiry import Expiry
 from scheduler.control.leases import LeaseWatch, LossGuard
+from scheduler.model import quarantine
+from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import LauncherId, RunId
 from scheduler.model.job import Job
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
+from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Outcome, Transaction
+from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
-from scheduler.service.launchers import Claim, SessionRef
+from scheduler.planning import snapshot
+from scheduler.service import launchers
+from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
 from scheduler.service.watch import Watches
+from scheduler.simulation.attachment import Stream
 from scheduler.simulation.launcher import SimulatedLauncher
 from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
@@ -150,6 +157,20 @@ def due_if_claimed_at_ms(state: State, job: Job, run: Run) -> int | None:
     return None if run.state is RunState.PLACED else due_at_ms(state, job, run)
 
 
+def next_number(_state: State, replica: Replica) -> int:
+    return replica.run_token + 1
+
+
+LOST_TAILS = Faults(chaos_every_ms=10_000, chaos=(Trouble.STORE_LOSES_A_TAIL, Trouble.LAUNCHER_IS_CUT_OFF))
+
+
+async def told_of_nothing(stream: Stream, report: Report) -> bool:
+    """A full state that is taken for complete whatever it names."""
+    with suppress(PlacewrightError):
+        await stream.ask(stream.process.launchers.report(stream.ref, report))
+    return False
+
+
 SHORT_OUTAGES = Faults(chaos_every_ms=10_000, chaos=(Trouble.STORE_IS_AWAY,))
 
 CASES = [
@@ -229,6 +250,24 @@ CASES = [
             (ServiceParts, "write_known", ServiceParts.write),
             (settling, "due_at_ms", due_if_claimed_at_ms),  # else the lost offer is withdrawn after a lease
         ],
+    ),
+    Case(
+        id="replicas_placed_before_launchers_have_said_what_they_hold",
+        finds="live at once|started twice",
+        faults=LOST_TAILS,
+        broken=[(quarantine, "awaited", lambda _: []), (snapshot, "awaited", lambda _: [])],
+    ),
+    Case(
+        id="run_token_given_twice",
+        finds="had as high a one|started twice",
+        faults=LOST_TAILS,
+        broken=[(run_moves, "next_run_token", next_number)],
+    ),
+    Case(
+        id="run_that_is_not_adopted_and_not_stopped",
+        finds="live at once|ended or is unknown|after its end",
+        faults=LOST_TAILS,
+        broken=[(launchers, "adopted", lambda *_, **__: None), (Stream, "tell_of_run", told_of_nothing)],
     ),
     Case(
         id="watch_that_resumes_without_what_it_missed",

@@ -1,14 +1,20 @@
 """Safety and liveness over many seeded worlds of the real service, control and planning."""
 
+from dataclasses import replace
+
 import pytest
 
 from scheduler.simulation.command import failure
 from scheduler.simulation.simulation import simulate
-from scheduler.simulation.world import world_of
+from scheduler.simulation.world import Faults, Trouble, world_of
 
 SEEDS_PER_TEST = 10
 ROUGH_SEEDS = 200
 CALM_SEEDS = 20
+LOST_TAIL_SEEDS = 20
+LOST_TAILS = Faults(
+    chaos_every_ms=15_000, chaos=(Trouble.STORE_LOSES_A_TAIL, Trouble.LAUNCHER_CRASHES), crash_permille=2
+)
 
 
 @pytest.mark.parametrize("first", range(0, ROUGH_SEEDS, SEEDS_PER_TEST))
@@ -27,3 +33,14 @@ def test_without_faults_no_run_fails_and_no_lease_expires(first: int) -> None:
         assert result.violation is None, failure(result, with_faults=False)
         assert "leases expired" not in result.counts, result.trace.tail()
         assert "runs ended infrastructure" not in result.counts, result.trace.tail()
+
+
+@pytest.mark.parametrize("first", range(0, LOST_TAIL_SEEDS, SEEDS_PER_TEST))
+def test_every_other_promise_is_kept_when_the_store_loses_its_newest_writes(first: int) -> None:
+    adopted = 0
+    for seed in range(first, first + SEEDS_PER_TEST):
+        result = simulate(replace(world_of(seed, with_faults=True), faults=LOST_TAILS))
+
+        assert result.violation is None, failure(result, with_faults=True)
+        adopted += result.counts.get("runs adopted", 0)
+    assert adopted, "nothing was lost that could be adopted: the trouble does not do what it should"

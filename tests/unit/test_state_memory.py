@@ -3,8 +3,8 @@
 import pytest
 
 from scheduler.model.errors import CursorTooOld, StoreUnavailable
-from scheduler.model.ids import Revision
-from scheduler.model.records import Kind
+from scheduler.model.ids import REVISIONS_PER_SECOND, Revision
+from scheduler.model.records import Key, Kind
 from scheduler.model.transaction import Committed, Put, Transaction
 from scheduler.state.memory import MemoryStore
 from tests.builders import a_job
@@ -53,12 +53,32 @@ async def test_a_new_history_keeps_records_and_makes_every_cursor_foreign() -> N
     await store.transact([WRITE])
 
     after = await store.load()
-    assert (after.history, after.revision, after.count(Kind.JOB)) == ("memory-2", 2, 1)
+    assert (after.history, after.revision, after.count(Kind.JOB)) == (
+        "memory-2",
+        before.revision + REVISIONS_PER_SECOND + 1,
+        1,
+    )
     with pytest.raises(CursorTooOld):
         await store.read_commits(before.history, Revision(1), wait_ms=0)
     with pytest.raises(CursorTooOld):
         await store.read_commits(after.history, Revision(0), wait_ms=0)
-    assert len(await store.read_commits(after.history, Revision(1), wait_ms=0)) == 1
+    assert len(await store.read_commits(after.history, Revision(after.revision - 1), wait_ms=0)) == 1
+
+
+async def test_a_failover_to_a_replica_that_was_behind_loses_the_newest_writes_and_no_other() -> None:
+    store = MemoryStore(StoppedClock())
+    await store.acquire("leader", duration_ms=10)
+    await store.transact([WRITE])
+    before = await store.load()
+    await store.transact([Transaction(deletes=(Key(Kind.JOB, before.ids(Kind.JOB)[0]),))])
+
+    assert store.fail_over(lag_commits=1) == 1
+
+    left = await store.load()
+    assert list(left.records(Kind.JOB)) == list(before.records(Kind.JOB))
+    assert left.revision > before.revision + 1
+    with pytest.raises(StoreUnavailable):
+        await store.transact([WRITE])
 
 
 async def test_a_lease_ends_exactly_when_its_time_is_over() -> None:

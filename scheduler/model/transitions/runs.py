@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from scheduler.model.errors import IllegalTransition
-from scheduler.model.ids import Revision, RunId, run_id_of
+from scheduler.model.ids import REVISIONS_PER_SECOND, Revision, RunId, run_id_of
 from scheduler.model.job import Job
 from scheduler.model.plan import Place, Step
 from scheduler.model.pool import Availability, Pool
@@ -48,11 +48,12 @@ def _puts_of_place(state: State, place: Place, now_ms: int) -> tuple[Put, Put]:
         replica_id=replica.id,
         job_id=replica.job_id,
         run_number=number,
-        run_token=replica.run_token + 1,
+        run_token=next_run_token(state, replica),
         placement=place.placement,
         launcher_id=pool.spec.launcher_id,
         grace_period_ms=job.spec.grace_period_ms,
         placed_at_ms=now_ms,
+        history=state.history,
     )
     return Put(entity=run), Put(
         entity=replace(
@@ -65,6 +66,12 @@ def _puts_of_place(state: State, place: Place, now_ms: int) -> tuple[Put, Put]:
             deferral=None,
         )
     )
+
+
+def next_run_token(state: State, replica: Replica) -> int:
+    """Above every token that the replica had, also in a history whose end was lost: see `first_revision`."""
+    era = state.revision - state.revision % REVISIONS_PER_SECOND
+    return max(replica.run_token, era) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,10 @@ def claimed(state: State, run_id: RunId, session: LauncherSession, *, now_ms: in
         return None
     if run.state is not RunState.PLACED or run.launcher_id != session.launcher_id:
         raise IllegalTransition(f"run {run_id} is {run.state}: only an offered run can be claimed")
+    if run.history != state.history:
+        raise IllegalTransition(
+            f"run {run_id} was offered in an earlier history: it may have been claimed then"
+        )
     if found.job.is_cancelling:
         raise IllegalTransition(f"run {run_id} is being withdrawn: its job was cancelled")
     starting = replace(moved_to(run, RunState.STARTING), claimed_by=session.number, claimed_at_ms=now_ms)

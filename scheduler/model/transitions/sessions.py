@@ -46,12 +46,13 @@ def opened(
         renewal_number=1 if old is None else old.renewal_number + 1,
         opened_at_ms=now_ms,
         version=version,
+        history=state.history,
     )
     return Transaction(checks=(check,), puts=(Put(entity=session, replans=True),))
 
 
 def current_session(state: State, launcher_id: LauncherId, number: int) -> LauncherSession:
-    """The launcher's session, if it is the newest and has not expired.
+    """The launcher's session, if it is the newest, of this history and has not expired.
 
     Raises:
         StaleSession: attach again.
@@ -62,6 +63,10 @@ def current_session(state: State, launcher_id: LauncherId, number: int) -> Launc
     if session.number != number:
         raise StaleSession(
             f"session {number} of launcher {launcher_id!r} is not {session.number}, the newest"
+        )
+    if session.history != state.history:
+        raise StaleSession(
+            f"session {number} of launcher {launcher_id!r} is of an earlier history: attach again"
         )
     if session.is_expired:
         raise StaleSession(f"session {number} of launcher {launcher_id!r} has expired: attach again")
@@ -101,11 +106,13 @@ def renewed(state: State, session: LauncherSession) -> Transaction:
 
 
 def expired(state: State, session: LauncherSession, *, fence: Fence) -> Transaction:
-    """The leader saw no renewal for a whole lease."""
+    """The leader saw no renewal for a whole lease of this history."""
     key = Key(Kind.SESSION, session.launcher_id)
+    is_known = session.is_synchronised and session.history == state.history
+    over = replace(session, is_expired=True, is_synchronised=is_known, history=state.history)
     return Transaction(
         checks=(IsAt(key, state.version(key)),),
-        puts=(Put(entity=replace(session, is_expired=True), replans=True),),
+        puts=(Put(entity=over, replans=True),),
         fence=fence,
     )
 
@@ -124,7 +131,7 @@ def status_reported(
 
 
 def unready(state: State, pool: Pool, session: IsAt, *, fence: Fence) -> Transaction:
-    """A pool whose launcher session has expired takes nothing new."""
+    """A pool whose launcher session no longer counts takes nothing new."""
     key = Key(Kind.POOL, pool.id)
     return Transaction(
         checks=(IsAt(key, state.version(key)), session),

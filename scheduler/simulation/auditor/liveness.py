@@ -44,8 +44,8 @@ def _run_faults(records: RecordsAuditor) -> Iterator[str]:
         if run.state is RunState.RUNNING and run.id not in records.alive_tasks:
             yield f"run {run.id} is said to run and has no tasks"
     for run_id in records.alive_tasks:
-        if not records.run(run_id).is_live:
-            yield f"tasks of {run_id} live although it has ended"
+        if Key(Kind.RUN, run_id) not in records.records or not records.run(run_id).is_live:
+            yield f"tasks of {run_id} live although it has ended or is unknown"
 
 
 def _runs(records: RecordsAuditor) -> list[Run]:

@@ -7,7 +7,7 @@ from scheduler.model.ids import JobId, Revision
 from scheduler.model.job import Job
 from scheduler.model.records import Key, Kind, Record
 from scheduler.model.view import JobView
-from scheduler.simulation.auditor.records import RecordsAuditor
+from scheduler.simulation.auditor.records import RecordsAuditor, is_ending
 
 
 @dataclass(slots=True)
@@ -30,13 +30,27 @@ class PromisesAuditor:
         self._cancels: dict[JobId, None] = {}
 
     def job_acknowledged(self, request_id: str, job_id: JobId) -> None:
+        if job_id in self._records.lost_jobs:
+            return
         earlier = self._jobs.setdefault(request_id, job_id)
         if earlier != job_id:
             self._violated(f"request {request_id} made job {earlier} and job {job_id}")
         if Key(Kind.JOB, job_id) not in self._records.records:
             self._violated(f"job {job_id} was acknowledged and is not there")
 
+    def tail_lost(self) -> None:
+        """What was acknowledged and is not in the store any more may be gone; what is left must stay."""
+        self._jobs = {r: job_id for r, job_id in self._jobs.items() if self._job(job_id) is not None}
+        kept = {job_id: self._job(job_id) for job_id in self._cancels}
+        self._cancels = {i: None for i, job in kept.items() if job is not None and is_ending(job)}
+
+    def is_kept(self, job_id: JobId) -> bool:
+        """Whether an acknowledged job must still be there."""
+        return job_id in self._jobs.values()
+
     def cancel_acknowledged(self, job_id: JobId) -> None:
+        if job_id in self._records.lost_cancels:
+            return
         self._cancels[job_id] = None
         job = self._job(job_id)
         if job is not None and job.outcome is None and job.cancel_requested_at_ms is None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from scheduler.model.ids import History, LauncherId, ReplicaId, Revision, RunId
+from scheduler.model.ids import History, JobId, LauncherId, ReplicaId, Revision, RunId
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
-from scheduler.model.records import Entity, Key, Kind, Record, key_of
+from scheduler.model.records import UNMIRRORED, Entity, Key, Kind, Record, key_of
 from scheduler.model.replica import Replica
 from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.session import LauncherSession
+from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Committed, Fence, Outcome, StaleFence, Transaction
 from scheduler.simulation.auditor import capacity
 from scheduler.simulation.trace import Trace
@@ -65,7 +66,12 @@ class RecordsAuditor:
         self.claimed: dict[RunId, None] = {}
         self.force_ended: dict[RunId, None] = {}
         self.alive_tasks: dict[RunId, Run] = {}
-        self._started: dict[RunId, None] = {}
+        self._started: dict[tuple[RunId, int], None] = {}
+        self._tokens: dict[ReplicaId, int] = {}
+        self._since_fleet_changed = 0
+        self._lost_history_runs: set[RunId] = set()
+        self.lost_jobs: set[JobId] = set()
+        self.lost_cancels: set[JobId] = set()
         self._fence: Fence | None = None
         self._fences: dict[int, tuple[str, str]] = {}
         self.counts: dict[str, int] = {}
@@ -108,12 +114,51 @@ class RecordsAuditor:
                 if isinstance(put.entity, Run) and put.entity.end_reason is EndReason.LOST:
                     self.force_ended[put.entity.id] = None
 
+    # --- histories ---
+
+    def history_began(self, revision: Revision) -> None:
+        if revision <= self.revision:
+            self._violated(f"a new history begins at revision {revision}, not above {self.revision}")
+        self.revision = revision
+        self.leases.store_back_since_ms = self._elapsed_ms()
+        self.count("histories")
+
+    def commits_to_lose(self, wanted: int) -> int:
+        """So many of the newest commits that no pool spec is lost: nobody would know whose its runs are."""
+        return min(wanted, self._since_fleet_changed)
+
+    def tail_lost(self, left: State) -> None:
+        """The store is as it was some commits ago."""
+        self.count("lost tails")
+        before = self.records
+        self.records = {
+            key_of(r.entity): r for kind in Kind if kind not in UNMIRRORED for r in left.records(kind)
+        }
+        self._note_lost_intents(before)
+        self.live = {run.replica_id: run.id for run in left.all_live_runs()}
+        self._lost_history_runs |= self.alive_tasks.keys() - set(self.live.values())
+        self._since_fleet_changed = 0
+
+    def _note_lost_intents(self, before: Mapping[Key, Record]) -> None:
+        """Jobs and cancels that were written and are gone: an acknowledgement may still be under way."""
+        for key, record in before.items():
+            if isinstance(job := record.entity, Job):
+                left = self.records.get(key)
+                if left is None:
+                    self.lost_jobs.add(job.id)
+                elif isinstance(left.entity, Job) and is_ending(job) and not is_ending(left.entity):
+                    self.lost_cancels.add(job.id)
+
     # --- commits ---
 
     def committed(self, _history: History, commit: Commit) -> None:
         if commit.revision != self.revision + 1:
             self._violated(f"revision {commit.revision} follows {self.revision}")
         self.revision = commit.revision
+        changes_fleet = any(
+            isinstance(r.entity, Pool) and not self._is_same_spec(r.entity) for r in commit.records
+        )
+        self._since_fleet_changed = 0 if changes_fleet or commit.removed else self._since_fleet_changed + 1
         self._trace.add(f"commit {commit.revision} {said_of(commit)}")
         before = {key: self.records.get(key) for key in (key_of(r.entity) for r in commit.records)}
         for record in commit.records:
@@ -126,6 +171,10 @@ class RecordsAuditor:
         for record in commit.records:
             if isinstance(record.entity, Replica):
                 self._check_live_run(record.entity)
+
+    def _is_same_spec(self, pool: Pool) -> bool:
+        held = self.records.get(key_of(pool))
+        return held is not None and isinstance(held.entity, Pool) and held.entity.spec == pool.spec
 
     def _removed(self, key: Key) -> None:
         held = self.records.pop(key, None)
@@ -173,8 +222,11 @@ class RecordsAuditor:
 
     def _check_new_run(self, run: Run) -> None:
         self.count("runs")
-        if run.state is not RunState.PLACED:
+        is_adopted = run.id in self._lost_history_runs or run.id in self.claimed
+        if run.state is not RunState.PLACED and not (run.state is RunState.STARTING and is_adopted):
             self._violated(f"run {run.id} began as {run.state}")
+        if is_adopted:
+            self.count("runs adopted")
         if run.replica_id in self.live:
             self._violated(f"{run.replica_id} got run {run.id} while {self.live[run.replica_id]} lives")
         self.live[run.replica_id] = run.id
@@ -184,6 +236,8 @@ class RecordsAuditor:
             return
         if job.cancel_requested_at_ms is not None or job.outcome is not None:
             self._violated(f"run {run.id} was placed although its job ends")
+        if run.state is not RunState.PLACED:
+            return  # it runs there already
         others = [self.run(run_id) for run_id in self.live.values() if run_id != run.id]
         for fault in capacity.faults_of(
             run, job, pool.entity, others=[r for r in others if r.pool_id == run.pool_id]
@@ -264,14 +318,17 @@ class RecordsAuditor:
         """At the instant at which the first task of a run lives."""
         if run.id not in self.claimed:
             self._violated(f"tasks of run {run.id} were started without a claim")
-        if run.id in self._started:
+        if (run.id, run.run_token) in self._started:
             self._violated(f"tasks of run {run.id} were started twice")
-        self._started[run.id] = None
+        self._started[run.id, run.run_token] = None
+        if run.run_token <= self._tokens.get(run.replica_id, 0):
+            self._violated(f"tasks of {run.id} have token {run.run_token}, an earlier run had as high a one")
+        self._tokens[run.replica_id] = run.run_token
         self.count("tasks started")
         for other in self.alive_tasks.values():
             if other.replica_id == run.replica_id:
                 self._violated(f"tasks of {other.id} and {run.id} live at once, both of {run.replica_id}")
-        if not self.run(run.id).is_live:
+        if Key(Kind.RUN, run.id) in self.records and not self.run(run.id).is_live:
             self._violated(f"tasks of run {run.id} were started after its end")
         self.alive_tasks[run.id] = run
 
@@ -296,6 +353,10 @@ class RecordsAuditor:
 
     def count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
+
+
+def is_ending(job: Job) -> bool:
+    return job.outcome is not None or job.cancel_requested_at_ms is not None
 
 
 def said_of(commit: Commit) -> str:

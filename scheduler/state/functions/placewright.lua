@@ -162,6 +162,12 @@ local function release(keys, args)
   return {'OK'}
 end
 
+-- Where a new history goes on: above every revision of the past, also of the part that was lost.
+local function first_revision(newest)
+  local by_time = tonumber(redis.call('TIME')[1]) * 1048576
+  return string.format('%d', math.max(tonumber(newest) + 1048576, by_time))
+end
+
 -- Let the store be written to on this server: with its history, or with a new one. Safe to repeat.
 -- KEYS[1]  meta
 -- KEYS[2]  stream
@@ -172,7 +178,7 @@ end
 -- ARGV[5]  schema of keys and fields, for a new store
 -- return "OK" and the history; "FENCE" if the fence is not the newest; "SERVER" if this is another server
 local function adopt_history(keys, args)
-  local meta = redis.call('HMGET', keys[1], 'history', 'server_run_id', 'fence')
+  local meta = redis.call('HMGET', keys[1], 'history', 'server_run_id', 'fence', 'revision')
   local run_id = server_run_id()
   if run_id ~= args[2] then return {'SERVER'} end
   if meta[1] and meta[3] ~= args[1] then return {'FENCE'} end
@@ -184,6 +190,7 @@ local function adopt_history(keys, args)
   if not history or args[4] ~= 'keep' then
     history = args[3]
     redis.call('DEL', keys[2])
+    if meta[4] then redis.call('HSET', keys[1], 'revision', first_revision(meta[4])) end
   end
   redis.call('HSET', keys[1], 'history', history, 'server_run_id', run_id)
   return {'OK', history}

@@ -9,7 +9,7 @@ from scheduler.mirror.mirror import BEHIND_MS_MAX, Mirror
 from scheduler.model.errors import NotCaughtUp
 from scheduler.model.ids import Revision
 from scheduler.model.state import State
-from scheduler.model.transaction import Commit, Put, Transaction
+from scheduler.model.transaction import Commit, Committed, Put, Transaction
 from scheduler.state.limits import COMMITS_PER_READ_MAX
 from scheduler.state.memory import MemoryStore
 from tests.builders import a_job
@@ -147,10 +147,11 @@ async def test_after_a_new_history_the_stream_is_followed_on() -> None:
     async with following(mirror):
         store.memory.start_new_history()
         await mirror.disconnected()
-        await store.transact([SUBMIT])
-        await mirror.caught_up(Revision(1))
+        (outcome,) = await store.transact([SUBMIT])
+        assert isinstance(outcome, Committed)
+        await mirror.caught_up(outcome.revision)
 
-    assert heard.revisions == [1]
+    assert heard.revisions == [outcome.revision]
     assert mirror.disconnections == 1
 
 
@@ -221,14 +222,14 @@ async def test_a_store_that_is_lost_with_a_new_history_is_loaded_anew_once_it_is
         await write_jobs(store.memory, "b")
 
         store.is_lost = False
-        await mirror.caught_up(Revision(2))
+        await mirror.caught_up(store.memory.revision)
         await write_jobs(store.memory, "c")
-        await mirror.caught_up(Revision(3))
+        await mirror.caught_up(store.memory.revision)
 
     assert mirror.is_connected
     assert mirror.state.history == store.memory.history
     assert heard.reloads == [mirror.state]
-    assert heard.revisions == [1, 3]
+    assert heard.revisions == [1, store.memory.revision]
 
 
 class LostWhileLoading(FrailStore):

@@ -1,5 +1,7 @@
 """Launchers: a run is claimed once, by the newest session, and reports mean what they say once."""
 
+from dataclasses import replace
+
 import pytest
 
 from scheduler.model.errors import (
@@ -39,7 +41,7 @@ async def test_pools_get_ready_together_when_the_full_state_has_been_sent() -> N
         assert not any(pool.status.ready for pool in cell.mirror.state.pools())
         revision = cell.mirror.state.revision
 
-        ref = SessionRef(LauncherId("launcher"), session.number, Principal("launcher"))
+        ref = SessionRef(LauncherId("launcher"), session.number, Principal("launcher"), session.history)
         statuses = {pool.id: PoolStatus(ready=True) for pool in cell.mirror.state.pools()}
         await cell.launchers.synchronise(ref, statuses)
 
@@ -97,7 +99,7 @@ async def test_a_session_belongs_to_who_opened_it() -> None:
         ref, _, run_id = await offered(cell)
 
         with pytest.raises(NotAllowed, match="opened by another"):
-            await cell.claim(SessionRef(ref.launcher_id, ref.number, Principal("thief")), run_id)
+            await cell.claim(replace(ref, principal=Principal("thief")), run_id)
 
 
 async def test_another_launcher_cannot_claim_the_run() -> None:

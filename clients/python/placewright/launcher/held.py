@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from placewright.launcher.backend import End
 from placewright.launcher.notes import SavedRun
 from placewright.v1.job_pb2 import EndReason, Placement, RunState
-from placewright.v1.launcher_service_pb2 import DesiredRun, DesiredState, RunReport
+from placewright.v1.launcher_service_pb2 import DesiredRun, DesiredState, RunFacts, RunReport
 
 MESSAGE_LENGTH_MAX = 1_000
 KNOWN_DESIRES = (DesiredState.DESIRED_STATE_RUN, DesiredState.DESIRED_STATE_STOP)
@@ -37,6 +37,7 @@ class HeldRun:
         is_running: every task was seen to run.
         end: there exactly when ENDED.
         is_released: the service needs nothing more of it; it goes when nothing of it is left.
+        facts: of the claim, for a service that has lost it; None in notes of older launchers.
         told: the newest state that the service has answered for in this session.
     """
 
@@ -53,10 +54,12 @@ class HeldRun:
     end: End | None = None
     is_released: bool = False
     told: RunState = RunState.RUN_STATE_UNSPECIFIED
+    facts: RunFacts | None = None
 
     def take(self, desired: DesiredRun) -> None:
         """Take in what the service says; a desire that this launcher does not know changes only the facts."""
         self.generation = desired.generation
+        self.is_released = False  # known again: its end must be reported
         if desired.desired in KNOWN_DESIRES:
             self.desired = desired
         elif self.desired is not None:
@@ -88,6 +91,8 @@ class HeldRun:
     def report(self) -> RunReport:
         """The run as the service is told."""
         report = RunReport(run_id=self.run_id, run_token=self.run_token, state=self.state)
+        if self.facts is not None:
+            report.facts.CopyFrom(self.facts)
         if self.end is not None:
             report.end_reason = self.end.reason
             report.message = self.end.message[:MESSAGE_LENGTH_MAX]
@@ -98,7 +103,13 @@ class HeldRun:
 
 def held_again(saved: SavedRun) -> HeldRun:
     """The run that an earlier launcher noted."""
-    held = HeldRun(run_id=saved.run_id, pool_id=saved.pool_id, run_token=saved.run_token, end=saved.end)
+    held = HeldRun(
+        run_id=saved.run_id,
+        pool_id=saved.pool_id,
+        run_token=saved.run_token,
+        end=saved.end,
+        facts=saved.facts,
+    )
     if saved.end is not None:
         held.phase = Phase.ENDED
     elif saved.is_started:

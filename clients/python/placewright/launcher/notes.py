@@ -3,6 +3,7 @@
     launcher.json            whose notes these are and whether they are complete
     lease                    see `placewright.launcher.lease`
     runs/<run id>/note.json  the run is going to be claimed
+    runs/<run id>/facts.bin  a RunFacts message, for a service that has lost the run
     runs/<run id>/claim.json it has been claimed: its token and facts, never its payload
     runs/<run id>/started    created before anything of it is started; a run with it is never started again
     runs/<run id>/end.json   how it ended; stays until the service has released the run
@@ -20,6 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.protobuf.message import DecodeError
+
 from placewright.launcher.backend import End, end_reason_name, end_reason_named
 from placewright.launcher.files import (
     create_durably,
@@ -27,6 +30,7 @@ from placewright.launcher.files import (
     sync_directory,
     write_durably,
 )
+from placewright.v1.launcher_service_pb2 import RunFacts
 
 RUN_ID_PATTERN = re.compile(r"[a-z0-9-]{1,63}")
 REMOVED_PREFIX = ".removed-"
@@ -53,6 +57,7 @@ class SavedRun:
     is_claimed: bool
     is_started: bool
     end: End | None
+    facts: RunFacts | None
 
 
 class Notes:
@@ -88,9 +93,18 @@ class Notes:
         make_directory_durably(directory)
         write_durably(directory / "note.json", _encoded({"pool_id": pool_id}))
 
-    def note_claim(self, run_id: str, *, run_token: int, facts: dict[str, str | int]) -> None:
+    def note_claim(self, run_id: str, *, run_token: int, facts: RunFacts) -> None:
         """Note that the run has been claimed."""
-        content = _encoded({"run_token": run_token, **facts})
+        write_durably(self._directory(run_id) / "facts.bin", facts.SerializeToString())
+        content = _encoded(
+            {
+                "run_token": run_token,
+                "job_id": facts.job_id,
+                "job_name": facts.job_name,
+                "replica_index": facts.replica_index,
+                "run_number": facts.run_number,
+            }
+        )
         write_durably(self._directory(run_id) / "claim.json", content)
 
     def note_start(self, run_id: str) -> None:
@@ -187,7 +201,16 @@ def _saved_run(directory: Path) -> SavedRun:
         is_claimed=bool(claim) or is_started,
         is_started=is_started,
         end=_end(end) if end else None,
+        facts=_facts(directory / "facts.bin") if claim else None,
     )
+
+
+def _facts(path: Path) -> RunFacts | None:
+    """None in notes of older launchers, and where the file was damaged: then the run cannot be adopted."""
+    try:
+        return RunFacts.FromString(path.read_bytes())
+    except (FileNotFoundError, DecodeError):
+        return None
 
 
 def _end(content: dict[str, object]) -> End:

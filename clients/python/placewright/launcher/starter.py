@@ -16,7 +16,7 @@ from placewright.launcher.notes import Notes
 from placewright.launcher.session import Session
 from placewright.launcher.tuning import Backoff, Step, Tuning
 from placewright.v1.job_pb2 import EndReason
-from placewright.v1.launcher_service_pb2 import ClaimRunResponse
+from placewright.v1.launcher_service_pb2 import ClaimRunResponse, RunFacts
 from placewright.v1.pool_pb2 import PoolSpec
 
 INFRASTRUCTURE = EndReason.END_REASON_INFRASTRUCTURE
@@ -104,12 +104,7 @@ class Starter:
     async def launch(self, held: HeldRun, claim: Claim, *, pool: PoolSpec) -> End | None:
         """Start a claimed run, unless it is to stop by now; its end when nothing of it was started."""
         response = claim.response
-        facts: dict[str, str | int] = {
-            "job_id": response.job_id,
-            "job_name": response.job_name,
-            "replica_index": response.replica_index,
-            "run_number": response.run_number,
-        }
+        facts = held.facts = _facts(held, response)
         await asyncio.to_thread(
             self._notes.note_claim, held.run_id, run_token=response.run_token, facts=facts
         )
@@ -145,3 +140,18 @@ class Starter:
             grace_s=held.grace_s,
             fence=Fence(lease_file=self._lease.path, epoch=claim.lease_epoch) if pool.self_fencing else None,
         )
+
+
+def _facts(held: HeldRun, response: ClaimRunResponse) -> RunFacts:
+    facts = RunFacts(
+        job_id=response.job_id,
+        job_name=response.job_name,
+        replica_index=response.replica_index,
+        run_number=response.run_number,
+        placement=held.placement,
+    )
+    facts.claimed_at.GetCurrentTime()
+    facts.claimed_at.FromMilliseconds(facts.claimed_at.ToMilliseconds())
+    if held.desired is not None:
+        facts.grace_period.CopyFrom(held.desired.grace_period)
+    return facts

@@ -23,58 +23,61 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from placewright.v1 import job_pb2 as placewright_dot_v1_dot_job__pb2
 from placewright.v1 import pool_pb2 as placewright_dot_v1_dot_pool__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%placewright/v1/launcher_service.proto\x12\x0eplacewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x18placewright/v1/job.proto\x1a\x19placewright/v1/pool.proto\"5\n\rLauncherHello\x12\x13\n\x0blauncher_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"Q\n\x12LauncherPoolStatus\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x19\n\x11unavailable_nodes\x18\x02 \x03(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xbd\x01\n\tRunReport\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\trun_token\x18\x02 \x01(\x03\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.placewright.v1.RunState\x12-\n\nend_reason\x18\x04 \x01(\x0e\x32\x19.placewright.v1.EndReason\x12\x16\n\texit_code\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x06 \x01(\tB\x0c\n\n_exit_code\"\r\n\x0bSnapshotEnd\"\x17\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\x9a\x02\n\rAttachRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\x05hello\x18\x02 \x01(\x0b\x32\x1d.placewright.v1.LauncherHelloH\x00\x12\x39\n\x0bpool_status\x18\x03 \x01(\x0b\x32\".placewright.v1.LauncherPoolStatusH\x00\x12(\n\x03run\x18\x04 \x01(\x0b\x32\x19.placewright.v1.RunReportH\x00\x12\x33\n\x0csnapshot_end\x18\x05 \x01(\x0b\x32\x1b.placewright.v1.SnapshotEndH\x00\x12\"\n\x03\x61\x63k\x18\x06 \x01(\x0b\x32\x13.placewright.v1.AckH\x00\x42\t\n\x07message\"d\n\rSessionOpened\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x31\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07history\x18\x03 \x01(\t\"E\n\nServedPool\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12&\n\x04spec\x18\x02 \x01(\x0b\x32\x18.placewright.v1.PoolSpec\"$\n\x11ServedPoolRemoved\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\"\x92\x02\n\nDesiredRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12-\n\x07\x64\x65sired\x18\x03 \x01(\x0e\x32\x1c.placewright.v1.DesiredState\x12\x0f\n\x07\x63laimed\x18\x04 \x01(\x08\x12\x11\n\trun_token\x18\x05 \x01(\x03\x12,\n\tplacement\x18\x06 \x01(\x0b\x32\x19.placewright.v1.Placement\x12.\n\x0bstop_reason\x18\x07 \x01(\x0e\x32\x19.placewright.v1.EndReason\x12/\n\x0cgrace_period\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x1d\n\x0bRunReleased\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0b\n\tHeartbeat\"\xcc\x03\n\x0e\x41ttachResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x37\n\x0esession_opened\x18\x02 \x01(\x0b\x32\x1d.placewright.v1.SessionOpenedH\x00\x12\x31\n\x0bserved_pool\x18\x03 \x01(\x0b\x32\x1a.placewright.v1.ServedPoolH\x00\x12@\n\x13served_pool_removed\x18\x04 \x01(\x0b\x32!.placewright.v1.ServedPoolRemovedH\x00\x12\x31\n\x0b\x64\x65sired_run\x18\x05 \x01(\x0b\x32\x1a.placewright.v1.DesiredRunH\x00\x12\x33\n\x0crun_released\x18\x06 \x01(\x0b\x32\x1b.placewright.v1.RunReleasedH\x00\x12\x33\n\x0csnapshot_end\x18\x07 \x01(\x0b\x32\x1b.placewright.v1.SnapshotEndH\x00\x12\"\n\x03\x61\x63k\x18\x08 \x01(\x0b\x32\x13.placewright.v1.AckH\x00\x12.\n\theartbeat\x18\t \x01(\x0b\x32\x19.placewright.v1.HeartbeatH\x00\x42\t\n\x07message\"G\n\x0f\x43laimRunRequest\x12\x13\n\x0blauncher_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\"\xa2\x01\n\x10\x43laimRunResponse\x12\x11\n\trun_token\x18\x01 \x01(\x03\x12.\n\x07payload\x18\x02 \x01(\x0b\x32\x1d.placewright.v1.LaunchPayload\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x10\n\x08job_name\x18\x04 \x01(\t\x12\x15\n\rreplica_index\x18\x05 \x01(\x05\x12\x12\n\nrun_number\x18\x06 \x01(\x05\"8\n\x10RenewRunsRequest\x12\x13\n\x0blauncher_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\t\"^\n\x11RenewRunsResponse\x12\x31\n\x0elease_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0erenewal_number\x18\x02 \x01(\x03\"e\n\x11ReportRunsRequest\x12\x13\n\x0blauncher_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\t\x12*\n\x07reports\x18\x03 \x03(\x0b\x32\x19.placewright.v1.RunReport\"K\n\x12ReportRunsResponse\x12#\n\x07results\x18\x01 \x03(\x0b\x32\x12.google.rpc.Status\x12\x10\n\x08revision\x18\x02 \x01(\x03*\\\n\x0c\x44\x65siredState\x12\x1d\n\x19\x44\x45SIRED_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45SIRED_STATE_RUN\x10\x01\x12\x16\n\x12\x44\x45SIRED_STATE_STOP\x10\x02\x32\xd4\x02\n\x0fLauncherService\x12K\n\x06\x41ttach\x12\x1d.placewright.v1.AttachRequest\x1a\x1e.placewright.v1.AttachResponse(\x01\x30\x01\x12M\n\x08\x43laimRun\x12\x1f.placewright.v1.ClaimRunRequest\x1a .placewright.v1.ClaimRunResponse\x12P\n\tRenewRuns\x12 .placewright.v1.RenewRunsRequest\x1a!.placewright.v1.RenewRunsResponse\x12S\n\nReportRuns\x12!.placewright.v1.ReportRunsRequest\x1a\".placewright.v1.ReportRunsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%placewright/v1/launcher_service.proto\x12\x0eplacewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x18placewright/v1/job.proto\x1a\x19placewright/v1/pool.proto\"5\n\rLauncherHello\x12\x13\n\x0blauncher_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"Q\n\x12LauncherPoolStatus\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x19\n\x11unavailable_nodes\x18\x02 \x03(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xe6\x01\n\x08RunFacts\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08job_name\x18\x02 \x01(\t\x12\x15\n\rreplica_index\x18\x03 \x01(\x05\x12\x12\n\nrun_number\x18\x04 \x01(\x05\x12,\n\tplacement\x18\x05 \x01(\x0b\x32\x19.placewright.v1.Placement\x12/\n\x0cgrace_period\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nclaimed_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe6\x01\n\tRunReport\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\trun_token\x18\x02 \x01(\x03\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.placewright.v1.RunState\x12-\n\nend_reason\x18\x04 \x01(\x0e\x32\x19.placewright.v1.EndReason\x12\x16\n\texit_code\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\'\n\x05\x66\x61\x63ts\x18\x07 \x01(\x0b\x32\x18.placewright.v1.RunFactsB\x0c\n\n_exit_code\"\r\n\x0bSnapshotEnd\"\x17\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\x9a\x02\n\rAttachRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\x05hello\x18\x02 \x01(\x0b\x32\x1d.placewright.v1.LauncherHelloH\x00\x12\x39\n\x0bpool_status\x18\x03 \x01(\x0b\x32\".placewright.v1.LauncherPoolStatusH\x00\x12(\n\x03run\x18\x04 \x01(\x0b\x32\x19.placewright.v1.RunReportH\x00\x12\x33\n\x0csnapshot_end\x18\x05 \x01(\x0b\x32\x1b.placewright.v1.SnapshotEndH\x00\x12\"\n\x03\x61\x63k\x18\x06 \x01(\x0b\x32\x13.placewright.v1.AckH\x00\x42\t\n\x07message\"d\n\rSessionOpened\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x31\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07history\x18\x03 \x01(\t\"E\n\nServedPool\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12&\n\x04spec\x18\x02 \x01(\x0b\x32\x18.placewright.v1.PoolSpec\"$\n\x11ServedPoolRemoved\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\"\x92\x02\n\nDesiredRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12-\n\x07\x64\x65sired\x18\x03 \x01(\x0e\x32\x1c.placewright.v1.DesiredState\x12\x0f\n\x07\x63laimed\x18\x04 \x01(\x08\x12\x11\n\trun_token\x18\x05 \x01(\x03\x12,\n\tplacement\x18\x06 \x01(\x0b\x32\x19.placewright.v1.Placement\x12.\n\x0bstop_reason\x18\x07 \x01(\x0e\x32\x19.placewright.v1.EndReason\x12/\n\x0cgrace_period\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x1d\n\x0bRunReleased\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0b\n\tHeartbeat\"\xcc\x03\n\x0e\x41ttachResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x37\n\x0esession_opened\x18\x02 \x01(\x0b\x32\x1d.placewright.v1.SessionOpenedH\x00\x12\x31\n\x0bserved_pool\x18\x03 \x01(\x0b\x32\x1a.placewright.v1.ServedPoolH\x00\x12@\n\x13served_pool_removed\x18\x04 \x01(\x0b\x32!.placewright.v1.ServedPoolRemovedH\x00\x12\x31\n\x0b\x64\x65sired_run\x18\x05 \x01(\x0b\x32\x1a.placewright.v1.DesiredRunH\x00\x12\x33\n\x0crun_released\x18\x06 \x01(\x0b\x32\x1b.placewright.v1.RunReleasedH\x00\x12\x33\n\x0csnapshot_end\x18\x07 \x01(\x0b\x32\x1b.placewright.v1.SnapshotEndH\x00\x12\"\n\x03\x61\x63k\x18\x08 \x01(\x0b\x32\x13.placewright.v1.AckH\x00\x12.\n\theartbeat\x18\t \x01(\x0b\x32\x19.placewright.v1.HeartbeatH\x00\x42\t\n\x07message\"G\n\x0f\x43laimRunRequest\x12\x13\n\x0blauncher_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\"\xa2\x01\n\x10\x43laimRunResponse\x12\x11\n\trun_token\x18\x01 \x01(\x03\x12.\n\x07payload\x18\x02 \x01(\x0b\x32\x1d.placewright.v1.LaunchPayload\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x10\n\x08job_name\x18\x04 \x01(\t\x12\x15\n\rreplica_index\x18\x05 \x01(\x05\x12\x12\n\nrun_number\x18\x06 \x01(\x05\"8\n\x10RenewRunsRequest\x12\x13\n\x0blauncher_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\t\"^\n\x11RenewRunsResponse\x12\x31\n\x0elease_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0erenewal_number\x18\x02 \x01(\x03\"e\n\x11ReportRunsRequest\x12\x13\n\x0blauncher_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\t\x12*\n\x07reports\x18\x03 \x03(\x0b\x32\x19.placewright.v1.RunReport\"K\n\x12ReportRunsResponse\x12#\n\x07results\x18\x01 \x03(\x0b\x32\x12.google.rpc.Status\x12\x10\n\x08revision\x18\x02 \x01(\x03*\\\n\x0c\x44\x65siredState\x12\x1d\n\x19\x44\x45SIRED_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45SIRED_STATE_RUN\x10\x01\x12\x16\n\x12\x44\x45SIRED_STATE_STOP\x10\x02\x32\xd4\x02\n\x0fLauncherService\x12K\n\x06\x41ttach\x12\x1d.placewright.v1.AttachRequest\x1a\x1e.placewright.v1.AttachResponse(\x01\x30\x01\x12M\n\x08\x43laimRun\x12\x1f.placewright.v1.ClaimRunRequest\x1a .placewright.v1.ClaimRunResponse\x12P\n\tRenewRuns\x12 .placewright.v1.RenewRunsRequest\x1a!.placewright.v1.RenewRunsResponse\x12S\n\nReportRuns\x12!.placewright.v1.ReportRunsRequest\x1a\".placewright.v1.ReportRunsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'placewright.v1.launcher_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DESIREDSTATE']._serialized_start=2389
-  _globals['_DESIREDSTATE']._serialized_end=2481
-  _globals['_LAUNCHERHELLO']._serialized_start=167
-  _globals['_LAUNCHERHELLO']._serialized_end=220
-  _globals['_LAUNCHERPOOLSTATUS']._serialized_start=222
-  _globals['_LAUNCHERPOOLSTATUS']._serialized_end=303
-  _globals['_RUNREPORT']._serialized_start=306
-  _globals['_RUNREPORT']._serialized_end=495
-  _globals['_SNAPSHOTEND']._serialized_start=497
-  _globals['_SNAPSHOTEND']._serialized_end=510
-  _globals['_ACK']._serialized_start=512
-  _globals['_ACK']._serialized_end=535
-  _globals['_ATTACHREQUEST']._serialized_start=538
-  _globals['_ATTACHREQUEST']._serialized_end=820
-  _globals['_SESSIONOPENED']._serialized_start=822
-  _globals['_SESSIONOPENED']._serialized_end=922
-  _globals['_SERVEDPOOL']._serialized_start=924
-  _globals['_SERVEDPOOL']._serialized_end=993
-  _globals['_SERVEDPOOLREMOVED']._serialized_start=995
-  _globals['_SERVEDPOOLREMOVED']._serialized_end=1031
-  _globals['_DESIREDRUN']._serialized_start=1034
-  _globals['_DESIREDRUN']._serialized_end=1308
-  _globals['_RUNRELEASED']._serialized_start=1310
-  _globals['_RUNRELEASED']._serialized_end=1339
-  _globals['_HEARTBEAT']._serialized_start=1341
-  _globals['_HEARTBEAT']._serialized_end=1352
-  _globals['_ATTACHRESPONSE']._serialized_start=1355
-  _globals['_ATTACHRESPONSE']._serialized_end=1815
-  _globals['_CLAIMRUNREQUEST']._serialized_start=1817
-  _globals['_CLAIMRUNREQUEST']._serialized_end=1888
-  _globals['_CLAIMRUNRESPONSE']._serialized_start=1891
-  _globals['_CLAIMRUNRESPONSE']._serialized_end=2053
-  _globals['_RENEWRUNSREQUEST']._serialized_start=2055
-  _globals['_RENEWRUNSREQUEST']._serialized_end=2111
-  _globals['_RENEWRUNSRESPONSE']._serialized_start=2113
-  _globals['_RENEWRUNSRESPONSE']._serialized_end=2207
-  _globals['_REPORTRUNSREQUEST']._serialized_start=2209
-  _globals['_REPORTRUNSREQUEST']._serialized_end=2310
-  _globals['_REPORTRUNSRESPONSE']._serialized_start=2312
-  _globals['_REPORTRUNSRESPONSE']._serialized_end=2387
-  _globals['_LAUNCHERSERVICE']._serialized_start=2484
-  _globals['_LAUNCHERSERVICE']._serialized_end=2824
+  _globals['_DESIREDSTATE']._serialized_start=2696
+  _globals['_DESIREDSTATE']._serialized_end=2788
+  _globals['_LAUNCHERHELLO']._serialized_start=200
+  _globals['_LAUNCHERHELLO']._serialized_end=253
+  _globals['_LAUNCHERPOOLSTATUS']._serialized_start=255
+  _globals['_LAUNCHERPOOLSTATUS']._serialized_end=336
+  _globals['_RUNFACTS']._serialized_start=339
+  _globals['_RUNFACTS']._serialized_end=569
+  _globals['_RUNREPORT']._serialized_start=572
+  _globals['_RUNREPORT']._serialized_end=802
+  _globals['_SNAPSHOTEND']._serialized_start=804
+  _globals['_SNAPSHOTEND']._serialized_end=817
+  _globals['_ACK']._serialized_start=819
+  _globals['_ACK']._serialized_end=842
+  _globals['_ATTACHREQUEST']._serialized_start=845
+  _globals['_ATTACHREQUEST']._serialized_end=1127
+  _globals['_SESSIONOPENED']._serialized_start=1129
+  _globals['_SESSIONOPENED']._serialized_end=1229
+  _globals['_SERVEDPOOL']._serialized_start=1231
+  _globals['_SERVEDPOOL']._serialized_end=1300
+  _globals['_SERVEDPOOLREMOVED']._serialized_start=1302
+  _globals['_SERVEDPOOLREMOVED']._serialized_end=1338
+  _globals['_DESIREDRUN']._serialized_start=1341
+  _globals['_DESIREDRUN']._serialized_end=1615
+  _globals['_RUNRELEASED']._serialized_start=1617
+  _globals['_RUNRELEASED']._serialized_end=1646
+  _globals['_HEARTBEAT']._serialized_start=1648
+  _globals['_HEARTBEAT']._serialized_end=1659
+  _globals['_ATTACHRESPONSE']._serialized_start=1662
+  _globals['_ATTACHRESPONSE']._serialized_end=2122
+  _globals['_CLAIMRUNREQUEST']._serialized_start=2124
+  _globals['_CLAIMRUNREQUEST']._serialized_end=2195
+  _globals['_CLAIMRUNRESPONSE']._serialized_start=2198
+  _globals['_CLAIMRUNRESPONSE']._serialized_end=2360
+  _globals['_RENEWRUNSREQUEST']._serialized_start=2362
+  _globals['_RENEWRUNSREQUEST']._serialized_end=2418
+  _globals['_RENEWRUNSRESPONSE']._serialized_start=2420
+  _globals['_RENEWRUNSRESPONSE']._serialized_end=2514
+  _globals['_REPORTRUNSREQUEST']._serialized_start=2516
+  _globals['_REPORTRUNSREQUEST']._serialized_end=2617
+  _globals['_REPORTRUNSRESPONSE']._serialized_start=2619
+  _globals['_REPORTRUNSRESPONSE']._serialized_end=2694
+  _globals['_LAUNCHERSERVICE']._serialized_start=2791
+  _globals['_LAUNCHERSERVICE']._serialized_end=3131
 # @@protoc_insertion_point(module_scope)

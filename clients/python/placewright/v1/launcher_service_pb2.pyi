@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from placewright.v1 import job_pb2 as _job_pb2
 from placewright.v1 import pool_pb2 as _pool_pb2
@@ -40,21 +41,41 @@ class LauncherPoolStatus(_message.Message):
     message: str
     def __init__(self, pool_id: _Optional[str] = ..., unavailable_nodes: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ...) -> None: ...
 
+class RunFacts(_message.Message):
+    __slots__ = ("job_id", "job_name", "replica_index", "run_number", "placement", "grace_period", "claimed_at")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_INDEX_FIELD_NUMBER: _ClassVar[int]
+    RUN_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    GRACE_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    CLAIMED_AT_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    job_name: str
+    replica_index: int
+    run_number: int
+    placement: _job_pb2.Placement
+    grace_period: _duration_pb2.Duration
+    claimed_at: _timestamp_pb2.Timestamp
+    def __init__(self, job_id: _Optional[str] = ..., job_name: _Optional[str] = ..., replica_index: _Optional[int] = ..., run_number: _Optional[int] = ..., placement: _Optional[_Union[_job_pb2.Placement, _Mapping]] = ..., grace_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., claimed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class RunReport(_message.Message):
-    __slots__ = ("run_id", "run_token", "state", "end_reason", "exit_code", "message")
+    __slots__ = ("run_id", "run_token", "state", "end_reason", "exit_code", "message", "facts")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_TOKEN_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     END_REASON_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     run_token: int
     state: _job_pb2.RunState
     end_reason: _job_pb2.EndReason
     exit_code: int
     message: str
-    def __init__(self, run_id: _Optional[str] = ..., run_token: _Optional[int] = ..., state: _Optional[_Union[_job_pb2.RunState, str]] = ..., end_reason: _Optional[_Union[_job_pb2.EndReason, str]] = ..., exit_code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    facts: RunFacts
+    def __init__(self, run_id: _Optional[str] = ..., run_token: _Optional[int] = ..., state: _Optional[_Union[_job_pb2.RunState, str]] = ..., end_reason: _Optional[_Union[_job_pb2.EndReason, str]] = ..., exit_code: _Optional[int] = ..., message: _Optional[str] = ..., facts: _Optional[_Union[RunFacts, _Mapping]] = ...) -> None: ...
 
 class SnapshotEnd(_message.Message):
     __slots__ = ()

@@ -1,0 +1,167 @@
+"""What becomes of runs when the store has lost its newest writes: docs/decisions/lost-tails.md."""
+
+from dataclasses import replace
+
+import pytest
+
+from scheduler.model.errors import IllegalTransition, NotFound, StaleSession
+from scheduler.model.ids import JobId
+from scheduler.model.run import EndReason, Run, RunState
+from scheduler.model.transitions.adoption import RunFacts
+from scheduler.service.launchers import Report, SessionRef
+from tests.builders import a_pool
+from tests.cell import Cell, a_cell
+
+
+def told(run: Run, state: RunState, end_reason: EndReason | None = None) -> Report:
+    facts = RunFacts(
+        job_id=run.job_id,
+        replica_index=0,
+        run_number=run.run_number,
+        placement=run.placement,
+        grace_period_ms=run.grace_period_ms,
+        claimed_at_ms=run.placed_at_ms,
+    )
+    return Report(run_id=run.id, run_token=run.run_token, state=state, end_reason=end_reason, facts=facts)
+
+
+async def lose(cell: Cell, *, since: int) -> None:
+    """The store loses what was committed after a revision; the leader goes on."""
+    cell.memory.fail_over(lag_commits=cell.mirror.state.revision - since)
+    await cell.memory.adopt_history(cell.fence)
+    await cell.mirror.caught_up(cell.memory.revision)
+
+
+async def submitted(cell: Cell) -> tuple[SessionRef, JobId, int]:
+    """A session, a waiting job and the revision at which it waits."""
+    await cell.apply_pool()
+    ref = await cell.attach()
+    job_id = (await cell.submit()).view.job.id
+    return ref, job_id, cell.mirror.state.revision
+
+
+async def claimed(cell: Cell, ref: SessionRef, job_id: JobId) -> Run:
+    await cell.run_cycle()
+    return (await cell.claim(ref, cell.live_run(job_id).id)).run
+
+
+async def reopened(cell: Cell) -> SessionRef:
+    (old,) = cell.mirror.state.sessions()
+    session = await cell.launchers.open_session(
+        old.launcher_id,
+        principal=old.principal,
+        version="",
+    )
+    return SessionRef(session.launcher_id, session.number, session.principal, session.history)
+
+
+async def test_a_session_of_the_earlier_history_counts_no_more() -> None:
+    async with a_cell() as cell:
+        ref, _, since = await submitted(cell)
+        await lose(cell, since=since)
+
+        with pytest.raises(StaleSession):
+            await cell.launchers.renew(ref)
+
+
+async def test_a_running_run_that_the_store_lost_is_adopted() -> None:
+    async with a_cell() as cell:
+        ref, job_id, since = await submitted(cell)
+        run = await claimed(cell, ref, job_id)
+        await lose(cell, since=since)
+        assert cell.replica(job_id).live_run is None
+
+        await cell.launchers.report(await reopened(cell), told(run, RunState.RUNNING))
+
+        assert cell.live_run(job_id).id == run.id
+        assert cell.run(run.id).state is RunState.RUNNING
+        assert cell.replica(job_id).run_token == run.run_token
+
+
+async def test_an_end_that_the_store_lost_with_its_run_counts() -> None:
+    async with a_cell() as cell:
+        ref, job_id, since = await submitted(cell)
+        run = await claimed(cell, ref, job_id)
+        await lose(cell, since=since)
+
+        await cell.launchers.report(await reopened(cell), told(run, RunState.ENDED, EndReason.SUCCEEDED))
+
+        assert cell.run(run.id).end_reason is EndReason.SUCCEEDED
+        assert cell.replica(job_id).outcome is EndReason.SUCCEEDED
+
+
+async def test_a_run_of_a_job_that_was_lost_is_refused() -> None:
+    async with a_cell() as cell:
+        await cell.apply_pool()
+        ref = await cell.attach()
+        since = cell.mirror.state.revision
+        run = await claimed(cell, ref, (await cell.submit()).view.job.id)
+        await lose(cell, since=since)
+
+        with pytest.raises(NotFound):
+            await cell.launchers.report(await reopened(cell), told(run, RunState.RUNNING))
+
+
+async def test_a_second_run_of_a_replica_is_refused() -> None:
+    async with a_cell() as cell:
+        ref, job_id, since = await submitted(cell)
+        run = await claimed(cell, ref, job_id)
+        await lose(cell, since=since)
+        ref = await reopened(cell)
+        await cell.launchers.report(ref, told(run, RunState.RUNNING))
+        other = replace(
+            run, id=type(run.id)(f"{run.replica_id}-9"), run_number=9, run_token=run.run_token + 1
+        )
+
+        with pytest.raises(NotFound):
+            await cell.launchers.report(ref, told(other, RunState.RUNNING))
+
+        assert cell.live_run(job_id).id == run.id
+
+
+async def test_an_offer_whose_claim_was_lost_counts_as_claimed_once_its_token_is_shown() -> None:
+    async with a_cell() as cell:
+        ref, job_id, _ = await submitted(cell)
+        await cell.run_cycle()
+        since = cell.mirror.state.revision
+        run = await claimed(cell, ref, job_id)
+        await lose(cell, since=since)
+        assert cell.run(run.id).state is RunState.PLACED
+        ref = await reopened(cell)
+
+        with pytest.raises(IllegalTransition, match="earlier history"):
+            await cell.claim(ref, run.id)
+        await cell.launchers.report(ref, told(run, RunState.RUNNING))
+
+        assert cell.run(run.id).state is RunState.RUNNING
+
+
+async def test_an_offer_of_the_earlier_history_that_nobody_holds_is_withdrawn() -> None:
+    async with a_cell() as cell:
+        _, job_id, _ = await submitted(cell)
+        await cell.run_cycle()
+        run = cell.live_run(job_id)
+        await lose(cell, since=cell.mirror.state.revision)
+
+        await cell.attach()
+        await cell.run_cycle()
+
+        assert cell.run(run.id).end_reason is EndReason.INFRASTRUCTURE
+
+
+async def test_old_replicas_wait_for_every_launcher_and_new_jobs_do_not() -> None:
+    async with a_cell() as cell:
+        await cell.apply_pool(a_pool("far", launcher_id="far"))
+        await cell.attach("far")
+        _, old, since = await submitted(cell)
+        await lose(cell, since=since)
+        await cell.attach()
+        new = (await cell.submit()).view.job.id
+
+        await cell.run_cycle()
+        assert cell.replica(old).live_run is None
+        assert cell.replica(new).live_run is not None
+
+        await cell.attach("far")
+        await cell.run_cycle()
+        assert cell.live_run(old).run_token > 2**20
