@@ -145,18 +145,21 @@ def simulate(
     faults: Annotated[
         bool, typer.Option(help="Crashes, lost and doubled messages, outages, stalled leaders, lease expiry.")
     ] = True,
-    trace: Annotated[
-        Path | None, typer.Option(help="Write what happens in virtual time to this file.")
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worlds at once, each in a process; all cores by default.")
     ] = None,
+    log: Annotated[Path | None, typer.Option(help="Write what happens in virtual time to this file.")] = None,
 ) -> None:
     """Run the real service, control and planning in virtual time, with an auditor that checks the promises.
 
     Ends with one line; a violation is printed with its seed, which replays it exactly, and exits with 1.
     """
     from scheduler.simulation.command import BadSeeds, run
+    from scheduler.simulation.worlds import Kind
 
+    kind = Kind(with_faults=faults)
     try:
-        outcome = run(seeds, with_faults=faults, trace=trace)
+        outcome = run(seeds, kind, workers=workers or os.cpu_count() or 1, log=log)
     except BadSeeds as error:
         raise typer.BadParameter(str(error)) from None
     typer.echo(outcome.text)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
+from contextvars import copy_context
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ from scheduler.model.run import EndReason, RunState
 from scheduler.service.desired import Delta, DesiredRun
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.simulation.attachment import Stream, StreamEnded, attach
+from scheduler.simulation.crash_points import CrashPoints, program
 from scheduler.simulation.host import End, Lease, script_of
 from scheduler.simulation.network import Network, Unreachable
 from scheduler.simulation.notes import Belongings, Held, Note
@@ -22,7 +24,7 @@ from scheduler.simulation.surroundings import Surroundings
 RETRY_MS_MAX = 3_000
 PERSIST_MS_MAX = 3
 STOCKOUT_PERMILLE = 100
-READY = PoolStatus(ready=True)
+READY, GONE = PoolStatus(ready=True), PoolStatus(message="its machines are gone")
 CRASH_SHARE = 4  # crash points of a launcher are fewer than a service's, so each is as many times as likely
 
 
@@ -42,9 +44,14 @@ class SimulatedLauncher:
         self._around, self._network = around, network
         self._disk, self._hosts = belongings.disk, belongings.hosts
         self._draw = Random(f"{around.world.seed}/{launcher_id}/{start}")
+        self._crash_points = CrashPoints(
+            draw=Random(f"{around.world.seed}/{launcher_id}/{start}/crashes"),
+            faults=lambda: around.faults,
+            die=self.crash,
+        )
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._session_tasks: dict[asyncio.Task[Any], None] = {}
-        self._reporter, self._renewer = Reporter(self, network), Renewer(self, network, around)
+        self._reporter, self._renewer = Reporter(self, network), Renewer(self, network, self._hosts.clock)
         self._pools: dict[PoolId, PoolSpec] = {}
         self._held: dict[RunId, Held] = {}
         self._stream: Stream | None = None
@@ -70,7 +77,9 @@ class SimulatedLauncher:
             task.cancel()
 
     def _spawn(self, work: Coroutine[Any, Any, None], tasks: dict[asyncio.Task[Any], None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        context = copy_context()
+        context.run(program.set, self._crash_points)
+        task = asyncio.get_running_loop().create_task(work, context=context)
         tasks[task] = None
 
         def done(task: asyncio.Task[None]) -> None:
@@ -119,7 +128,7 @@ class SimulatedLauncher:
             held.is_claiming = False
 
     async def _attach(self) -> None:
-        sent_at_ms = self._around.clock.elapsed_ms()
+        sent_at_ms = self._hosts.clock.monotonic_ms()
         stream = await attach(self._network, self._around, self.id, principal=Principal(self.id))
         self.take_lease(sent_at_ms, stream.session.lease_duration_ms)
         self.session, self._stream = stream.ref, stream
@@ -140,18 +149,34 @@ class SimulatedLauncher:
             report = self.report_of(run_id)
             if report is not None and await stream.tell_of_run(report):
                 self.release(run_id)
-        statuses = dict.fromkeys(self._pools, READY)
+        statuses = {pool_id: self._status_of(pool_id) for pool_id in self._pools}
         await stream.ask(stream.process.launchers.synchronise(stream.ref, statuses))
 
     async def _tell_of_pool(self, stream: Stream, pool_id: PoolId) -> None:
-        await stream.ask(stream.process.launchers.report_pool(stream.ref, pool_id, READY))
+        await stream.ask(stream.process.launchers.report_pool(stream.ref, pool_id, self._status_of(pool_id)))
+
+    def _status_of(self, pool_id: PoolId) -> PoolStatus:
+        return GONE if pool_id in self._hosts.lost_pools else READY
+
+    def pool_changed(self, pool_id: PoolId) -> None:
+        """Its machines went away or came back: the service is told, or the stream begins again."""
+        if self.died.is_set() or self._stream is None or pool_id not in self._pools:
+            return
+        self._spawn(self._tell_or_break_off(self._stream, pool_id), self._session_tasks)
+
+    async def _tell_or_break_off(self, stream: Stream, pool_id: PoolId) -> None:
+        await self.is_synchronised.wait()
+        try:
+            await self._tell_of_pool(stream, pool_id)
+        except (StreamEnded, PlacewrightError):
+            stream.break_off()
 
     @property
     def lease(self) -> Lease:
         return self._hosts.lease
 
     def take_lease(self, sent_at_ms: int, duration_ms: int) -> None:
-        now_ms = self._around.clock.elapsed_ms()
+        now_ms = self._hosts.clock.monotonic_ms()
         lease = self._hosts.lease.renewed(sent_at_ms=sent_at_ms, duration_ms=duration_ms, now_ms=now_ms)
         self._hosts.take_lease(lease)
         self._around.trace.add(f"{self.id} has lease {lease}")
@@ -315,6 +340,9 @@ class SimulatedLauncher:
         failures = self._around.faults.run_failure_permille
         if run.placement.market != "reserved" and draw.randrange(1000) < min(failures, STOCKOUT_PERMILLE):
             self._end(run.id, End(reason=EndReason.STOCKOUT))
+            return
+        if run.pool_id in self._hosts.lost_pools:
+            self._end(run.id, End(reason=EndReason.INFRASTRUCTURE))
             return
         work = self._around.world.job_named(claim.job_name).work
         pool = self._pools.get(run.pool_id)

@@ -14,6 +14,7 @@ from scheduler.simulation.chaos import Chaos
 from scheduler.simulation.host import Hosts
 from scheduler.simulation.launcher import SimulatedLauncher
 from scheduler.simulation.logs import Logs, logs_captured
+from scheduler.simulation.mishaps import Mishaps
 from scheduler.simulation.network import Network
 from scheduler.simulation.notes import Belongings, Disk
 from scheduler.simulation.operators import Operator
@@ -80,9 +81,7 @@ class Simulation:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._violation: Violation | None = None
         trace = Trace(self._clock.elapsed_ms)
-        self.records = RecordsAuditor(
-            self._violated, self._clock.elapsed_ms, trace, mass_loss_guard_runs=world.mass_loss_guard_runs
-        )
+        self.records = RecordsAuditor(self._violated, self._clock.elapsed_ms, trace, world=world)
         self.promises = PromisesAuditor(self.records, self._violated)
         self.memory = MemoryStore(self._clock)
         store = AuditedStore(self.memory, parts.store(self.memory), self.records)
@@ -93,7 +92,7 @@ class Simulation:
         self.replicas: list[ServiceProcess] = []
         self.network = Network(self.around, lambda: self.replicas)
         self.launchers: dict[LauncherId, SimulatedLauncher] = {}
-        self._belongings = {
+        self.belongings = {
             launcher_id: Belongings(disk=Disk(), hosts=Hosts(self.around, self.records, name=launcher_id))
             for launcher_id in world.launchers
         }
@@ -137,7 +136,7 @@ class Simulation:
             self._go(self._keep_replica(number))
         for launcher_id in self._world.launchers:
             self._go(self._keep_launcher(launcher_id))
-        operator = Operator(self.around, self.network, belongings=self._belongings, records=self.records)
+        operator = Operator(self.around, self.network, belongings=self.belongings, records=self.records)
         busy = [self._go(operator.live())]
         if (every_ms_max := self._world.leases_change_every_ms) is not None:
             busy.append(self._go(operator.change_leases(every_ms_max=every_ms_max)))
@@ -150,6 +149,8 @@ class Simulation:
         ]
         for watcher in watchers:
             self._go(watcher.live())
+        if (mishaps_ms := self._world.faults.mishaps_every_ms) is not None:
+            busy.append(self._go(Mishaps(self, operator).live(every_ms=mishaps_ms)))
         if self._world.faults.chaos_every_ms is not None:
             busy.append(self._go(Chaos(self).live()))
         if await self._fails_before(self._world.busy_ms):
@@ -228,7 +229,7 @@ class Simulation:
         while True:
             starts += 1
             launcher = self._parts.launcher(
-                self.around, self.network, launcher_id, belongings=self._belongings[launcher_id], start=starts
+                self.around, self.network, launcher_id, belongings=self.belongings[launcher_id], start=starts
             )
             self.launchers[launcher_id] = launcher
             launcher.start()

@@ -1,6 +1,6 @@
 """A world: what exists and what people will do, drawn from the seed before anything happens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from random import Random
 
@@ -51,6 +51,9 @@ class Faults:
         chaos_every_ms: on average, between crashes, stalls, outages and partitions.
         chaos: the only troubles of these that there are; none named: all.
         lag_ms: by which each process may see the stream of commits late.
+        clock_drift_ppm: by which each machine's clock may be faster or slower than true time.
+        await_crash_per_million: of awaits at which a service process or a launcher gives way.
+        mishaps_every_ms: on average, between clocks set wrong, pools that vanish and wrong prices; None: never.
     """
 
     request_lost_permille: int = 0
@@ -64,6 +67,9 @@ class Faults:
     chaos: tuple[Trouble, ...] = ()
     clock_skew_ms: int = 0
     lag_ms: int = 0
+    clock_drift_ppm: int = 0
+    await_crash_per_million: int = 0
+    mishaps_every_ms: int | None = None
 
 
 NO_FAULTS = Faults()
@@ -134,7 +140,7 @@ def world_of(seed: int, *, with_faults: bool) -> World:
         replicas=draw.choice((1, 2, 2)),
         watchers=draw.choice((1, 2)),
         improves=seed % 10 == 7,
-        faults=_faults(draw) if with_faults else NO_FAULTS,
+        faults=_with_mishaps(_faults(draw), seed) if with_faults else NO_FAULTS,
         pools=pools,
         jobs=tuple(_job(draw, number, pools=pools, busy_ms=busy_ms) for number in range(jobs)),
         mass_loss_guard_runs=Random(f"{seed}/guard").choice(GUARDS_RUNS),
@@ -164,6 +170,19 @@ def _faults(draw: Random) -> Faults:
         Faults(chaos_every_ms=30 * SECOND_MS),
     )
     return draw.choice(alone) if draw.random() < 0.3 else rough
+
+
+def _with_mishaps(faults: Faults, seed: int) -> Faults:
+    """Half the worlds also have these; the others show single troubles alone."""
+    draw = Random(f"{seed}/mishaps of the world")
+    if draw.random() < 0.5:
+        return faults
+    return replace(
+        faults,
+        clock_drift_ppm=draw.choice((0, 200, 10_000)),
+        await_crash_per_million=draw.choice((0, 300, 1_000)),
+        mishaps_every_ms=draw.choice((None, 60 * SECOND_MS, 120 * SECOND_MS)),
+    )
 
 
 def _pools(draw: Random) -> tuple[tuple[PoolId, PoolSpec], ...]:

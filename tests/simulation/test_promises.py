@@ -3,9 +3,9 @@
 import pytest
 
 from scheduler.simulation.command import failure
-from scheduler.simulation.simulation import simulate
-from scheduler.simulation.world import world_of
+from scheduler.simulation.worlds import Kind, live_through
 
+ROUGH, CALM = Kind(with_faults=True), Kind(with_faults=False)
 SEEDS_PER_TEST = 10
 ROUGH_SEEDS = 200
 CALM_SEEDS = 20
@@ -14,16 +14,16 @@ CALM_SEEDS = 20
 @pytest.mark.parametrize("first", range(0, ROUGH_SEEDS, SEEDS_PER_TEST))
 def test_every_promise_is_kept_through_faults(first: int) -> None:
     for seed in range(first, first + SEEDS_PER_TEST):
-        result = simulate(world_of(seed, with_faults=True))
+        report = live_through(seed, ROUGH, keeps_lines=False)
 
-        assert result.violation is None, failure(result, with_faults=True)
+        assert report.violation is None, failure(report, ROUGH)
 
 
 @pytest.mark.parametrize("first", range(0, CALM_SEEDS, SEEDS_PER_TEST))
 def test_without_faults_no_run_fails_and_no_lease_expires(first: int) -> None:
     for seed in range(first, first + SEEDS_PER_TEST):
-        result = simulate(world_of(seed, with_faults=False))
+        report = live_through(seed, CALM, keeps_lines=False)
 
-        assert result.violation is None, failure(result, with_faults=False)
-        assert "leases expired" not in result.counts, result.trace.tail()
-        assert "runs ended infrastructure" not in result.counts, result.trace.tail()
+        assert report.violation is None, failure(report, CALM)
+        assert "leases expired" not in report.counts, report.counts
+        assert "runs ended infrastructure" not in report.counts, report.counts
