@@ -20,6 +20,7 @@ from scheduler.simulation.network import Network, Unreachable
 from scheduler.simulation.notes import Belongings, Held, Note
 from scheduler.simulation.reporting import Renewer, Reporter
 from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.world import Work
 
 RETRY_MS_MAX = 3_000
 PERSIST_MS_MAX = 3
@@ -344,11 +345,14 @@ class SimulatedLauncher:
         if run.pool_id in self._hosts.lost_pools:
             self._end(run.id, End(reason=EndReason.INFRASTRUCTURE))
             return
-        work = self._around.world.job_named(claim.job_name).work
+        work = self._work_of(claim)
         pool = self._pools.get(run.pool_id)
         is_fenced = pool is not None and pool.self_fencing
         script = script_of(run, work, draw=draw, failure_permille=failures)
         self._hosts.start(run, script, fence_epoch=epoch if is_fenced else None)
+
+    def _work_of(self, claim: Claim) -> Work:
+        return self._around.world.job_named(claim.job_name).work
 
     # --- watch and report ---
 

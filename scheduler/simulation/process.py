@@ -1,7 +1,7 @@
 """A process of the service: the real mirror, service and control, which can be killed at any await."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextvars import copy_context
 from random import Random
 from typing import Any, TypeVar
@@ -10,14 +10,16 @@ from scheduler.control.leader import Leader
 from scheduler.control.tools import ControlSettings, Tools
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import PlacewrightError, StoreUnavailable
-from scheduler.model.ids import CellId
+from scheduler.model.ids import CellId, Revision
 from scheduler.model.plan import WorkLimits
+from scheduler.model.transaction import Commit
 from scheduler.ports import Planner
 from scheduler.service.fleet import Fleet
 from scheduler.service.jobs import Jobs
 from scheduler.service.launchers import Launchers
 from scheduler.service.parts import Parts
 from scheduler.service.watch import Watches
+from scheduler.simulation.auditor.streams import StreamAuditor
 from scheduler.simulation.crash_points import CrashPoints, program
 from scheduler.simulation.store import StoreLink
 from scheduler.simulation.surroundings import Surroundings
@@ -34,9 +36,18 @@ LIMITS = WorkLimits(deterministic_time=0.01, lp_iterations_max=10_000)
 class ServiceProcess:
     """One start of one replica. `is_up` while callers can reach it."""
 
-    def __init__(self, name: str, around: Surroundings, *, planner: Planner, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        name: str,
+        around: Surroundings,
+        *,
+        planner: Planner,
+        metrics: Metrics,
+        commits: Mapping[Revision, Commit],
+    ) -> None:
         self.name, self.is_up, self.is_dead = name, False, False
         self.died = asyncio.Event()
+        self._commits = commits
         self._around, self._planner, self._metrics = around, planner, metrics
         self._draw = Random(f"{around.world.seed}/{name}")
         skew_ms = around.world.faults.clock_skew_ms
@@ -94,6 +105,7 @@ class ServiceProcess:
 
     async def _run(self) -> None:
         mirror = await self._load()
+        mirror.add_listener(StreamAuditor(self.name, mirror.state, self._commits, self._around.violated))
         parts = Parts(
             cell=CellId("sim"),
             store=self.link,

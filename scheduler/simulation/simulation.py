@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from scheduler.model.ids import LauncherId
-from scheduler.simulation.auditor.liveness import faults_after_calm
+from scheduler.simulation.auditor.liveness import faults_after_calm, waiting_faults
 from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
 from scheduler.simulation.auditor.records import RecordsAuditor
 from scheduler.simulation.chaos import Chaos
@@ -30,6 +30,7 @@ from scheduler.state.memory import MemoryStore
 from scheduler.telemetry.metrics import Metrics
 
 LOOKS, LOOK_EVERY_MS = 12, 10_000
+BUSY_LOOKS = 4
 RESTART_MS_MAX = 8_000
 
 
@@ -153,6 +154,8 @@ class Simulation:
             busy.append(self._go(Mishaps(self, operator).live(every_ms=mishaps_ms)))
         if self._world.faults.chaos_every_ms is not None:
             busy.append(self._go(Chaos(self).live()))
+        if self._world.faults == NO_FAULTS:
+            busy.append(self._go(self._look_while_busy()))
         if await self._fails_before(self._world.busy_ms):
             return
         self._calm_down(busy)
@@ -200,6 +203,17 @@ class Simulation:
                 return
         self.around.violated(f"after {LOOKS} looks: {'; '.join(faults or ())}")
 
+    async def _look_while_busy(self) -> None:
+        """Where nothing is broken, whatever fits a reserved pool is placed within a bound."""
+        waiting: list[list[str]] = []
+        while True:
+            await asyncio.sleep(LOOK_EVERY_MS / 1000)
+            found = list(waiting_faults(self.records, now_ms=self._clock.now_ms()))
+            waiting = [*waiting, found][-BUSY_LOOKS:]
+            stay = [fault for fault in found if all(fault in look for look in waiting)]
+            if stay and len(waiting) == BUSY_LOOKS:
+                self.around.violated(f"for {(BUSY_LOOKS - 1) * LOOK_EVERY_MS} ms: {'; '.join(stay)}")
+
     def _end(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -216,7 +230,9 @@ class Simulation:
             starts += 1
             name = f"service-{number}-{starts}"
             planner = self._parts.planner(self.around, name)
-            process = ServiceProcess(name, self.around, planner=planner, metrics=self._metrics)
+            process = ServiceProcess(
+                name, self.around, planner=planner, metrics=self._metrics, commits=self.records.commits
+            )
             self.replicas.append(process)
             process.start()
             await process.died.wait()

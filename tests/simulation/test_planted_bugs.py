@@ -11,7 +11,7 @@ import pytest
 from scheduler.control.cycle import Cycle
 from scheduler.control.expiry import Expiry
 from scheduler.control.leases import LeaseWatch, LossGuard
-from scheduler.model.ids import LauncherId, RunId
+from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
 from scheduler.model.run import Run, RunState
@@ -21,7 +21,7 @@ from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
 from scheduler.service.launchers import Claim, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
-from scheduler.service.watch import Watches
+from scheduler.service.watch import Watches, _Changes
 from scheduler.simulation.launcher import SimulatedLauncher
 from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
@@ -54,6 +54,36 @@ def without_versions(transaction: Transaction) -> Transaction:
     if transaction.fence is not None or not any(isinstance(put.entity, Run) for put in transaction.puts):
         return transaction
     return replace(transaction, checks=())
+
+
+def without_any_versions(transaction: Transaction) -> Transaction:
+    """Everything is written whatever has happened meanwhile, plans too."""
+    return replace(transaction, checks=())
+
+
+class LosingStore:
+    """A store whose stream leaves a commit out now and then."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read_commits(self, history: History, after: Revision, *, wait_ms: int) -> Sequence[Commit]:
+        commits = await self._store.read_commits(history, after, wait_ms=wait_ms)
+        return [commit for commit in commits if commit.revision % LOST_EVERY or len(commits) == 1]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+LOST_EVERY = 10
+
+
+take_over = _Changes.committed
+
+
+def forgets_every_tenth(changes: _Changes, commits: Sequence[Commit]) -> None:
+    """What a watch is told of, with an event dropped now and then."""
+    take_over(changes, [commit for commit in commits if commit.revision % LOST_EVERY])
 
 
 class HastyLauncher(SimulatedLauncher):
@@ -164,6 +194,21 @@ CASES = [
         parts=Parts(store=lambda memory: AlteringStore(memory, without_versions)),
     ),
     Case(
+        id="store_that_commits_without_comparing_versions",
+        finds="did not hold|run",
+        parts=Parts(store=lambda memory: AlteringStore(memory, without_any_versions)),
+    ),
+    Case(
+        id="stream_that_drops_an_event",
+        finds="was told of commit",
+        parts=Parts(store=LosingStore),
+    ),
+    Case(
+        id="watch_that_drops_an_event",
+        finds="watcher",
+        broken=[(_Changes, "committed", forgets_every_tenth)],
+    ),
+    Case(
         id="launcher_that_starts_before_it_claims",
         finds="without a claim",
         parts=Parts(launcher=HastyLauncher),
@@ -247,6 +292,7 @@ def test_a_planted_bug_is_found(
     found = first_violation(case)
 
     assert found is not None, f"not found by {SEEDS_MAX} seeds from {case.first_seed}"
+    print(f"{case.id}: found at seed {found.seed}, the {found.seed - case.first_seed + 1}. of its seeds")
     record_property("seeds_needed", found.seed - case.first_seed + 1)
     assert re.search(case.finds, str(found.violation)), found.violation
 

@@ -11,6 +11,7 @@ from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.session import LauncherSession
 from scheduler.model.transaction import Commit, Committed, Fence, Outcome, StaleFence, Transaction
 from scheduler.simulation.auditor import capacity
+from scheduler.simulation.auditor.steps import step_faults
 from scheduler.simulation.trace import Trace
 from scheduler.simulation.world import World
 
@@ -64,6 +65,7 @@ class RecordsAuditor:
         self._violated, self._elapsed_ms, self._trace = violated, elapsed_ms, trace
         self.records: dict[Key, Record] = {}
         self.revision = Revision(0)
+        self.commits: dict[Revision, Commit] = {}
         self.leases = Leases()
         self.live: dict[ReplicaId, RunId] = {}
         self.claimed: dict[RunId, None] = {}
@@ -114,10 +116,16 @@ class RecordsAuditor:
 
     # --- commits ---
 
+    def carried_out(self, transaction: Transaction, commit: Commit) -> None:
+        """Just before the commit is taken over."""
+        for fault in step_faults(transaction, commit, self.records):
+            self._violated(fault)
+
     def committed(self, _history: History, commit: Commit) -> None:
         if commit.revision != self.revision + 1:
             self._violated(f"revision {commit.revision} follows {self.revision}")
         self.revision = commit.revision
+        self.commits[commit.revision] = commit
         self._trace.add(f"commit {commit.revision} {said_of(commit)}")
         before = {key: self.records.get(key) for key in (key_of(r.entity) for r in commit.records)}
         for record in commit.records:
@@ -243,6 +251,8 @@ class RecordsAuditor:
         if old is None:
             self.count("jobs")
             return
+        if job.outcome is not None and old.outcome is None:
+            self.count("jobs finished")
         if old.outcome is not None and job.outcome is not old.outcome:
             self._violated(f"job {job.id} was {old.outcome} and is now {job.outcome}")
         if old.cancel_requested_at_ms is not None and job.cancel_requested_at_ms is None:
