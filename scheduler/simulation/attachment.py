@@ -6,7 +6,8 @@ from enum import Enum, auto
 from typing import Any, TypeVar
 
 from scheduler.model.errors import NotFound, PlacewrightError
-from scheduler.model.ids import LauncherId, Principal
+from scheduler.model.ids import LauncherId, PoolId, Principal
+from scheduler.model.pool import PoolStatus
 from scheduler.model.session import LauncherSession
 from scheduler.model.transitions.runs import live_run
 from scheduler.service.desired import NOTHING_DESIRED, Delta, delta, desired
@@ -78,6 +79,16 @@ class Stream:
         except PlacewrightError:
             self.process.launchers.session(self.ref)  # a refused report does not end the stream
         return live_run(self.process.parts.state, report.run_id) is None
+
+    async def tell_of_pool(self, pool_id: PoolId, status: PoolStatus) -> None:
+        await self.ask(self.process.launchers.report_pool(self.ref, pool_id, status))
+
+    async def tell_of_change(self, pool_id: PoolId, status: PoolStatus) -> None:
+        """As `tell_of_pool`, or else the stream ends: the next one begins with every status."""
+        try:
+            await self.tell_of_pool(pool_id, status)
+        except (StreamEnded, PlacewrightError):
+            self.break_off()
 
     async def ask(self, handler: Coroutine[Any, Any, T]) -> T:
         """Let the process do something for the stream.

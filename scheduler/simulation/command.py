@@ -65,7 +65,8 @@ def summary(worlds: int, counts: Counter[str], *, seconds: float, hours: float) 
     """What happened, in a line."""
     ends = sum(count for what, count in counts.items() if what.startswith("runs ended"))
     return (
-        f"{worlds} worlds, {hours:.0f} virtual hours, in {seconds:.0f} s: {counts['jobs']} jobs, {counts['runs']} runs, {ends} ends, "
+        f"{worlds} worlds, {hours:.0f} virtual hours, in {seconds:.0f} s: "
+        f"{counts['jobs']} jobs, {counts['runs']} runs, {ends} ends, "
         f"{counts['service crashes']} service and {counts['launcher crashes']} launcher crashes, "
         f"{counts['leases expired']} leases expired, {counts['writes of deposed leaders']} writes of deposed "
         "leaders refused; every promise kept"

@@ -2,27 +2,38 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from scheduler.simulation.world import Faults
+from scheduler.simulation.world import Faults, World
 
 T = TypeVar("T")
 
 AWAITS_PER_MILLION = 1_000_000
 
 
+class Breaking(Protocol):
+    """The world around a program, as crashes need it."""
+
+    @property
+    def world(self) -> World: ...
+
+    @property
+    def faults(self) -> Faults: ...
+
+
 class CrashPoints:
     """One program's: after how many more awaits it dies."""
 
-    def __init__(self, *, draw: Random, faults: Callable[[], Faults], die: Callable[[], None]) -> None:
-        self._draw, self._faults, self._die = draw, faults, die
+    def __init__(self, around: Breaking, name: str, *, die: Callable[[], None]) -> None:
+        self._around, self._die = around, die
+        self._draw = Random(f"{around.world.seed}/{name}/crashes")
         self._awaits_left: int | None = None
 
     def passed(self) -> None:
         """An await that gave way; the program may be dead afterwards."""
-        per_million = self._faults().await_crash_per_million
+        per_million = self._around.faults.await_crash_per_million
         if not per_million:
             return
         if self._awaits_left is None:
@@ -44,7 +55,8 @@ class _Steps:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         work, points = self._work, self._points
-        step, argument = work.send, None
+        step: Callable[[Any], Any] = work.send
+        argument: Any = None
         while True:
             try:
                 awaited = step(argument)
@@ -54,8 +66,15 @@ class _Steps:
             try:
                 argument = yield awaited
                 step = work.send
-            except BaseException as error:  # noqa: BLE001 - whatever is thrown belongs to the work
-                step, argument = work.throw, error  # type: ignore[assignment]
+            except BaseException as error:
+                step, argument = work.throw, error
+
+
+def begun(work: Coroutine[Any, Any, T], points: CrashPoints) -> asyncio.Task[T]:
+    """A task of a program."""
+    context = copy_context()
+    context.run(program.set, points)
+    return asyncio.get_running_loop().create_task(work, context=context)
 
 
 async def _stepped(work: Coroutine[Any, Any, T], points: CrashPoints) -> T:

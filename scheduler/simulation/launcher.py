@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from contextvars import copy_context
 from random import Random
 from typing import Any
 
@@ -14,7 +13,7 @@ from scheduler.model.run import EndReason, RunState
 from scheduler.service.desired import Delta, DesiredRun
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.simulation.attachment import Stream, StreamEnded, attach
-from scheduler.simulation.crash_points import CrashPoints, program
+from scheduler.simulation.crash_points import CrashPoints, begun
 from scheduler.simulation.host import End, Lease, script_of
 from scheduler.simulation.network import Network, Unreachable
 from scheduler.simulation.notes import Belongings, Held, Note
@@ -45,11 +44,7 @@ class SimulatedLauncher:
         self._around, self._network = around, network
         self._disk, self._hosts = belongings.disk, belongings.hosts
         self._draw = Random(f"{around.world.seed}/{launcher_id}/{start}")
-        self._crash_points = CrashPoints(
-            draw=Random(f"{around.world.seed}/{launcher_id}/{start}/crashes"),
-            faults=lambda: around.faults,
-            die=self.crash,
-        )
+        self._crash_points = CrashPoints(around, f"{launcher_id}/{start}", die=self.crash)
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._session_tasks: dict[asyncio.Task[Any], None] = {}
         self._reporter, self._renewer = Reporter(self, network), Renewer(self, network, self._hosts.clock)
@@ -78,9 +73,7 @@ class SimulatedLauncher:
             task.cancel()
 
     def _spawn(self, work: Coroutine[Any, Any, None], tasks: dict[asyncio.Task[Any], None]) -> None:
-        context = copy_context()
-        context.run(program.set, self._crash_points)
-        task = asyncio.get_running_loop().create_task(work, context=context)
+        task = begun(work, self._crash_points)
         tasks[task] = None
 
         def done(task: asyncio.Task[None]) -> None:
@@ -153,24 +146,17 @@ class SimulatedLauncher:
         statuses = {pool_id: self._status_of(pool_id) for pool_id in self._pools}
         await stream.ask(stream.process.launchers.synchronise(stream.ref, statuses))
 
-    async def _tell_of_pool(self, stream: Stream, pool_id: PoolId) -> None:
-        await stream.ask(stream.process.launchers.report_pool(stream.ref, pool_id, self._status_of(pool_id)))
-
     def _status_of(self, pool_id: PoolId) -> PoolStatus:
         return GONE if pool_id in self._hosts.lost_pools else READY
 
     def pool_changed(self, pool_id: PoolId) -> None:
         """Its machines went away or came back: the service is told, or the stream begins again."""
-        if self.died.is_set() or self._stream is None or pool_id not in self._pools:
-            return
-        self._spawn(self._tell_or_break_off(self._stream, pool_id), self._session_tasks)
+        if self._stream is not None and pool_id in self._pools and not self.died.is_set():
+            self._spawn(self._tell_of_change(self._stream, pool_id), self._session_tasks)
 
-    async def _tell_or_break_off(self, stream: Stream, pool_id: PoolId) -> None:
+    async def _tell_of_change(self, stream: Stream, pool_id: PoolId) -> None:
         await self.is_synchronised.wait()
-        try:
-            await self._tell_of_pool(stream, pool_id)
-        except (StreamEnded, PlacewrightError):
-            stream.break_off()
+        await stream.tell_of_change(pool_id, self._status_of(pool_id))
 
     @property
     def lease(self) -> Lease:
@@ -202,7 +188,7 @@ class SimulatedLauncher:
     async def _take_delta(self, stream: Stream, delta: Delta) -> None:
         for pool_id, spec in delta.pools:
             self._pools[pool_id] = spec
-            await self._tell_of_pool(stream, pool_id)
+            await stream.tell_of_pool(pool_id, self._status_of(pool_id))
         for run in delta.runs:
             self._take(run)
         for run_id in delta.released:

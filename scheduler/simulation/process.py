@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from contextvars import copy_context
 from random import Random
 from typing import Any, TypeVar
 
@@ -20,7 +19,7 @@ from scheduler.service.launchers import Launchers
 from scheduler.service.parts import Parts
 from scheduler.service.watch import Watches
 from scheduler.simulation.auditor.streams import StreamAuditor
-from scheduler.simulation.crash_points import CrashPoints, program
+from scheduler.simulation.crash_points import CrashPoints, begun
 from scheduler.simulation.store import StoreLink
 from scheduler.simulation.surroundings import Surroundings
 from scheduler.simulation.virtual_time import VirtualClock
@@ -56,9 +55,7 @@ class ServiceProcess:
             monotonic_ahead_ms=self._draw.randint(0, 10**9),
             drift_ppm=around.drift_ppm_of(name),
         )
-        self._crash_points = CrashPoints(
-            draw=Random(f"{around.world.seed}/{name}/crashes"), faults=lambda: around.faults, die=self.kill
-        )
+        self._crash_points = CrashPoints(around, name, die=self.kill)
         self.link = StoreLink(
             around.store, around.outage, draw=self._draw, faults=lambda: around.faults, die=self.kill
         )
@@ -70,9 +67,7 @@ class ServiceProcess:
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Do work that dies with the process."""
-        context = copy_context()
-        context.run(program.set, self._crash_points)
-        task = asyncio.get_running_loop().create_task(work, context=context)
+        task = begun(work, self._crash_points)
         self._tasks[task] = None
         task.add_done_callback(self._done)
         return task

@@ -53,7 +53,7 @@ class Faults:
         lag_ms: by which each process may see the stream of commits late.
         clock_drift_ppm: by which each machine's clock may be faster or slower than true time.
         await_crash_per_million: of awaits at which a service process or a launcher gives way.
-        mishaps_every_ms: on average, between clocks set wrong, pools that vanish and wrong prices; None: never.
+        mishaps_every_ms: on average, between clocks set wrong, lost pools and wrong prices; None: never.
     """
 
     request_lost_permille: int = 0

@@ -1,6 +1,7 @@
 """The auditor is worth its trust: each planted bug is found within a few seeds."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -292,7 +293,9 @@ def test_a_planted_bug_is_found(
     found = first_violation(case)
 
     assert found is not None, f"not found by {SEEDS_MAX} seeds from {case.first_seed}"
-    print(f"{case.id}: found at seed {found.seed}, the {found.seed - case.first_seed + 1}. of its seeds")
+    sys.stdout.write(
+        f"{case.id}: found at seed {found.seed}, the {found.seed - case.first_seed + 1}. of its seeds\n"
+    )
     record_property("seeds_needed", found.seed - case.first_seed + 1)
     assert re.search(case.finds, str(found.violation)), found.violation
 
