@@ -154,6 +154,10 @@ def simulate(
     faults: Annotated[
         bool, typer.Option(help="Crashes, lost and doubled messages, outages, stalled leaders, lease expiry.")
     ] = True,
+    hours: Annotated[
+        int | None,
+        typer.Option(min=1, help="Virtual hours that each world is busy. [default: as the seed says]"),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worlds at once, each in a process; all cores by default.")
     ] = None,
@@ -185,7 +189,7 @@ def simulate(
     from scheduler.simulation.command import BadSeeds, run
     from scheduler.simulation.worlds import Kind
 
-    kind = Kind(with_faults=faults)
+    kind = Kind(with_faults=faults, hours=hours)
     try:
         outcome = run(seeds, kind, workers=workers or os.cpu_count() or 1, log=log)
     except BadSeeds as error:

@@ -76,6 +76,7 @@ def summary(worlds: int, counts: Counter[str], *, seconds: float, hours: float) 
 def failure(report: WorldReport, kind: Kind) -> str:
     """What broke, how it came to that, and how to see it again."""
     options = "--faults" if kind.with_faults else "--no-faults"
+    options += "" if kind.hours is None else f" --hours {kind.hours}"
     return (
         f"{report.tail}\n"
         f"seed={report.seed} commit={commit()} virtual_time={report.virtual_ms / 1000}s: {report.violation}\n"

@@ -83,9 +83,12 @@ async def _stepped(work: Coroutine[Any, Any, T], points: CrashPoints) -> T:
 
 
 def task_factory(
-    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **options: Any
+    loop: asyncio.AbstractEventLoop,
+    work: Coroutine[Any, Any, T] | Generator[Any, None, T],
+    **options: Any,
 ) -> asyncio.Task[T]:
     """A task of the program in whose context it is made, which may die at each of its awaits."""
+    assert isinstance(work, Coroutine), work
     context = options.get("context")
     points = program.get() if context is None else context.get(program)
     if points is None:

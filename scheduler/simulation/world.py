@@ -22,6 +22,7 @@ HOUR_MS = 60 * MINUTE_MS
 DOLLAR = 1_000_000
 TOPOLOGIES = {"2x2x1": 4, "2x2x2": 8, "2x2x4": 16}
 CHIPS_PER_HOST = 4
+JOBS_MAX = 60
 CALM_MS = 8 * MINUTE_MS
 LONG_EVERY = 100  # one world in so many lasts for hours
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
@@ -126,8 +127,44 @@ class World:
         return self.jobs[int(name.rpartition("-")[2])]
 
 
-def world_of(seed: int, *, with_faults: bool) -> World:
-    """The world of a seed: the same with and without faults, but for them."""
+def world_of(seed: int, *, with_faults: bool, hours: int | None = None) -> World:
+    """The world of a seed: the same with and without faults, but for them.
+
+    With `hours` it is busy for so long; troubles are rarer and work is longer in proportion.
+    """
+    world = _world_of(seed, with_faults=with_faults)
+    return world if hours is None else _stretched(world, busy_ms=hours * HOUR_MS)
+
+
+def _stretched(world: World, *, busy_ms: int) -> World:
+    draw = Random(f"{world.seed}/stretched")
+    factor = busy_ms // world.busy_ms
+    jobs = (
+        _job(draw, number, pools=world.pools, busy_ms=busy_ms)
+        for number in range(draw.randint(JOBS_MAX // 3, JOBS_MAX))
+    )
+    chaos_ms, mishaps_ms = world.faults.chaos_every_ms, world.faults.mishaps_every_ms
+    faults = replace(
+        world.faults,
+        chaos_every_ms=None if chaos_ms is None else chaos_ms * factor,
+        mishaps_every_ms=None if mishaps_ms is None else mishaps_ms * factor,
+        await_crash_per_million=-(-world.faults.await_crash_per_million // factor),
+    )
+    return replace(
+        world,
+        busy_ms=busy_ms,
+        end_ms=busy_ms + CALM_MS,
+        faults=faults,
+        jobs=tuple(_longer(job, factor) for job in jobs),
+    )
+
+
+def _longer(job: PlannedJob, factor: int) -> PlannedJob:
+    duration_ms = None if job.work.duration_ms is None else job.work.duration_ms * factor
+    return replace(job, work=replace(job.work, duration_ms=duration_ms))
+
+
+def _world_of(seed: int, *, with_faults: bool) -> World:
     draw = Random(f"{seed}/world")
     is_long = seed % LONG_EVERY == LONG_EVERY - 1
     busy_ms = 3 * HOUR_MS if is_long else draw.choice((3, 4, 6, 8, 15)) * MINUTE_MS

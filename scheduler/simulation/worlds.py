@@ -1,7 +1,7 @@
 """Many worlds in parallel processes, reported in the order of their seeds."""
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ class Kind:
     """Which world of a seed: the same for every world of one command."""
 
     with_faults: bool
+    hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class WorldReport:
 
 def live_through(seed: int, kind: Kind, keeps_lines: bool) -> WorldReport:
     """One world, in this process."""
-    world = world_of(seed, with_faults=kind.with_faults)
+    world = world_of(seed, with_faults=kind.with_faults, hours=kind.hours)
     result = simulate(world)
     return WorldReport(
         seed=seed,
@@ -42,7 +43,9 @@ def live_through(seed: int, kind: Kind, keeps_lines: bool) -> WorldReport:
     )
 
 
-def reports(seeds: range, kind: Kind, *, workers: int, keeps_lines: bool) -> Iterator[WorldReport]:
+def reports(
+    seeds: range, kind: Kind, *, workers: int, keeps_lines: bool
+) -> Generator[WorldReport, None, None]:
     """In the order of the seeds, whichever is done first; closing it ends what is not begun."""
     if workers == 1 or len(seeds) == 1:
         for seed in seeds:

@@ -62,6 +62,11 @@ def without_any_versions(transaction: Transaction) -> Transaction:
     return replace(transaction, checks=())
 
 
+def torn(transaction: Transaction) -> Transaction:
+    """All but the last of several writes."""
+    return replace(transaction, puts=transaction.puts[:-1]) if len(transaction.puts) > 1 else transaction
+
+
 class LosingStore:
     """A store whose stream leaves a commit out now and then."""
 
@@ -198,6 +203,11 @@ CASES = [
         id="store_that_commits_without_comparing_versions",
         finds="did not hold|run",
         parts=Parts(store=lambda memory: AlteringStore(memory, without_any_versions)),
+    ),
+    Case(
+        id="store_that_tears_a_step",
+        finds="is torn",
+        parts=Parts(store=lambda memory: AlteringStore(memory, torn)),
     ),
     Case(
         id="stream_that_drops_an_event",

@@ -7,7 +7,7 @@ from scheduler.simulation.worlds import Kind, live_through
 
 ROUGH, CALM = Kind(with_faults=True), Kind(with_faults=False)
 SEEDS_PER_TEST = 10
-ROUGH_SEEDS = 200
+ROUGH_SEEDS = 480
 CALM_SEEDS = 20
 
 

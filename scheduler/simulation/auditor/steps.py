@@ -15,9 +15,9 @@ def step_faults(transaction: Transaction, commit: Commit, before: Mapping[Key, R
     asked = {key: entity for key, entity in asked.items() if key.kind not in UNMIRRORED}
     written = {key_of(record.entity): record.entity for record in commit.records}
     if written != asked:
-        yield f"commit {commit.revision} is torn: asked for {sorted(asked)}, wrote {sorted(written)}"
-    removed = {key for key in transaction.deletes if key.kind not in UNMIRRORED}
-    if set(commit.removed) != removed:
+        yield f"commit {commit.revision} is torn: asked for {list(asked)}, wrote {list(written)}"
+    removed = [key for key in transaction.deletes if key.kind not in UNMIRRORED]
+    if set(commit.removed) != set(removed):
         yield f"commit {commit.revision} is torn: asked to remove {removed}, removed {commit.removed}"
 
 

@@ -69,9 +69,9 @@ class Replay(Simulation):
             wait_ms = began_ms + planned.submit_at_ms - self._clock.elapsed_ms()
             await asyncio.sleep(max(0, wait_ms) / 1000)
             process = await self._service()
-            spec = planned.spec
-            submission = Submission(spec=spec, command=("train",), env=(), request_id=spec.name)
-            await process.jobs.submit(submission, Principal(spec.queue))
+            job = planned.spec
+            submission = Submission(spec=job, command=("train",), env=(), request_id=job.name)
+            await process.jobs.submit(submission, Principal(job.queue))
 
     async def _service(self) -> ServiceProcess:
         while True:
