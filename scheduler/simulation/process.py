@@ -1,7 +1,7 @@
 """A process of the service: the real mirror, service and control, which can be killed at any await."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from random import Random
 from typing import Any, TypeVar
 
@@ -124,14 +124,14 @@ class ServiceProcess:
             ),
         )
         self.leader = Leader(tools, self.link, holder=self.name)
-        self.spawn(self._must_go_on(mirror.run()))
-        self.spawn(self._must_go_on(self.leader.run()))
+        self.spawn(self._must_go_on(mirror.run))
+        self.spawn(self._must_go_on(self.leader.run))
         self.is_up = True
         self._around.trace.add(f"{self.name} is up at revision {mirror.state.revision}")
 
-    async def _must_go_on(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _must_go_on(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except PlacewrightError as error:
             raise AssertionError(f"it should go on after {error!r}") from error
 
