@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from enum import Enum, auto
 from typing import Any, TypeVar
 
-from scheduler.model.errors import NotFound, PlacewrightError
+from scheduler.model.errors import NotCaughtUp, NotFound, PlacewrightError, StoreUnavailable
 from scheduler.model.ids import LauncherId, PoolId, Principal
 from scheduler.model.pool import PoolStatus
 from scheduler.model.session import LauncherSession
@@ -76,6 +76,8 @@ class Stream:
             await self.ask(self.process.launchers.report(self.ref, report))
         except NotFound:
             pass
+        except (StoreUnavailable, NotCaughtUp):
+            raise  # as the service does: the launcher says it all again in a new session
         except PlacewrightError:
             self.process.launchers.session(self.ref)  # a refused report does not end the stream
         return live_run(self.process.parts.state, report.run_id) is None
