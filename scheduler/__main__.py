@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +22,13 @@ app = typer.Typer(
 EXIT_BAD_SETTINGS = 2
 
 app.add_typer(state_command.app, name="state")
+
+
+class Output(StrEnum):
+    """How figures are printed."""
+
+    TABLE = "table"
+    JSON = "json"
 
 
 @app.callback()
@@ -212,22 +220,59 @@ def simulate(
     faults: Annotated[
         bool, typer.Option(help="Crashes, lost and doubled messages, outages, stalled leaders, lease expiry.")
     ] = True,
-    trace: Annotated[
-        Path | None, typer.Option(help="Write what happens in virtual time to this file.")
+    hours: Annotated[
+        int | None,
+        typer.Option(min=1, help="Virtual hours that each world is busy. [default: as the seed says]"),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worlds at once, each in a process; all cores by default.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Write what happens in virtual time to this file.")] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Replay the jobs of this file without faults and tell what came of it."),
+    ] = None,
+    fleet: Annotated[Path, typer.Option(help="With --trace: the fleet file.")] = Path(
+        "deploy/fleets/sample.yaml"
+    ),
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="With --trace: only the first so many jobs.")
+    ] = None,
+    improve: Annotated[
+        bool, typer.Option("--improve", help="With --trace: solve plans, not only the floor.")
+    ] = False,
+    output: Annotated[Output, typer.Option("-o", help="With --trace: table or json.")] = Output.TABLE,
+    out: Annotated[Path | None, typer.Option(help="With --trace: plots into this directory.")] = None,
 ) -> None:
     """Run the real service, control and planning in virtual time, with an auditor that checks the promises.
 
     Ends with one line; a violation is printed with its seed, which replays it exactly, and exits with 1.
     """
+    if trace is not None:
+        options = {"jobs_max": jobs, "improves": improve, "as_json": output is Output.JSON, "out": out}
+        _replay(trace, fleet, options)
+        return
     from scheduler.simulation.command import BadSeeds, run
+    from scheduler.simulation.worlds import Kind
 
+    kind = Kind(with_faults=faults, hours=hours)
     try:
-        outcome = run(seeds, with_faults=faults, trace=trace)
+        outcome = run(seeds, kind, workers=workers or os.cpu_count() or 1, log=log)
     except BadSeeds as error:
         raise typer.BadParameter(str(error)) from None
     typer.echo(outcome.text)
     raise typer.Exit(outcome.exit_code)
+
+
+def _replay(trace: Path, fleet: Path, options: Mapping[str, Any]) -> None:
+    from scheduler.model.errors import PlacewrightError
+    from scheduler.simulation.replay.command import ReplayOptions, replayed
+
+    try:
+        typer.echo(replayed(ReplayOptions(trace=trace, fleet=fleet, **options)))
+    except PlacewrightError as error:
+        typer.echo(f"placewright-scheduler: {error}", err=True)
+        raise typer.Exit(EXIT_BAD_SETTINGS) from None
 
 
 def seed_range(text: str) -> tuple[int, int]:

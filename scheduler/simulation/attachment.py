@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Mapping
 from enum import Enum, auto
 from typing import Any, TypeVar
 
-from scheduler.model.errors import NotFound, PlacewrightError
+from scheduler.model.errors import NotCaughtUp, NotFound, PlacewrightError, StoreUnavailable
 from scheduler.model.ids import LauncherId, PoolId, Principal
 from scheduler.model.pool import PoolStatus
 from scheduler.model.run import RunState
@@ -78,6 +78,8 @@ class Stream:
             await self.ask(self.process.launchers.report(self.ref, report))
         except NotFound:
             pass
+        except (StoreUnavailable, NotCaughtUp):
+            raise  # as the service does: the launcher says it all again in a new session
         except PlacewrightError:
             self.process.launchers.session(self.ref)  # a refused report does not end the stream
         state = self.process.parts.state
@@ -94,6 +96,16 @@ class Stream:
         if self._is_stopping_unknown:
             raise StreamEnded("runs that the service does not know are being stopped")
         await self.ask(self.process.launchers.synchronise(self.ref, statuses))
+
+    async def tell_of_pool(self, pool_id: PoolId, status: PoolStatus) -> None:
+        await self.ask(self.process.launchers.report_pool(self.ref, pool_id, status))
+
+    async def tell_of_change(self, pool_id: PoolId, status: PoolStatus) -> None:
+        """As `tell_of_pool`, or else the stream ends: the next one begins with every status."""
+        try:
+            await self.tell_of_pool(pool_id, status)
+        except (StreamEnded, PlacewrightError):
+            self.break_off()
 
     async def ask(self, handler: Coroutine[Any, Any, T]) -> T:
         """Let the process do something for the stream.

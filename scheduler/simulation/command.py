@@ -3,14 +3,15 @@
 import subprocess
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
-from scheduler.simulation.simulation import Result, simulate
-from scheduler.simulation.world import world_of
+from scheduler.simulation.world import HOUR_MS
+from scheduler.simulation.worlds import Kind, WorldReport, reports
 
 
 class BadSeeds(ValueError):
@@ -25,24 +26,28 @@ class Outcome:
     exit_code: int
 
 
-def run(seeds: str, *, with_faults: bool, trace: Path | None) -> Outcome:
+def run(seeds: str, kind: Kind, *, workers: int, log: Path | None) -> Outcome:
     """Live through every world of a range, up to the first broken promise; progress goes to stderr.
 
-    `trace` is a file for every line of the last world.
+    `log` is a file for every line of the last world.
 
     Raises:
         BadSeeds
     """
     errors, started_s, counts = Console(stderr=True), time.monotonic(), Counter[str]()
     chosen = parsed(seeds)
-    for seed in track(chosen, description="simulating", console=errors, transient=True):
-        result = simulate(world_of(seed, with_faults=with_faults))
-        counts.update(result.counts)
-        if trace is not None:
-            trace.write_text("\n".join(result.trace.lines) + "\n")
-        if result.violation is not None:
-            return Outcome(failure(result, with_faults=with_faults), 1)
-    return Outcome(summary(len(chosen), counts, seconds=time.monotonic() - started_s), 0)
+    virtual_ms = 0
+    with closing(reports(chosen, kind, workers=workers, keeps_lines=log is not None)) as worlds:
+        shown = track(worlds, description="simulating", total=len(chosen), console=errors, transient=True)
+        for report in shown:
+            counts.update(report.counts)
+            virtual_ms += report.virtual_ms
+            if log is not None:
+                log.write_text("\n".join(report.lines) + "\n")
+            if report.violation is not None:
+                return Outcome(failure(report, kind), 1)
+    hours = virtual_ms / HOUR_MS
+    return Outcome(summary(len(chosen), counts, seconds=time.monotonic() - started_s, hours=hours), 0)
 
 
 def parsed(seeds: str) -> range:
@@ -56,24 +61,26 @@ def parsed(seeds: str) -> range:
     return chosen
 
 
-def summary(worlds: int, counts: Counter[str], *, seconds: float) -> str:
+def summary(worlds: int, counts: Counter[str], *, seconds: float, hours: float) -> str:
     """What happened, in a line."""
     ends = sum(count for what, count in counts.items() if what.startswith("runs ended"))
     return (
-        f"{worlds} worlds in {seconds:.0f} s: {counts['jobs']} jobs, {counts['runs']} runs, {ends} ends, "
+        f"{worlds} worlds, {hours:.0f} virtual hours, in {seconds:.0f} s: "
+        f"{counts['jobs']} jobs, {counts['runs']} runs, {ends} ends, "
         f"{counts['service crashes']} service and {counts['launcher crashes']} launcher crashes, "
         f"{counts['leases expired']} leases expired, {counts['writes of deposed leaders']} writes of deposed "
         "leaders refused; every promise kept"
     )
 
 
-def failure(result: Result, *, with_faults: bool) -> str:
+def failure(report: WorldReport, kind: Kind) -> str:
     """What broke, how it came to that, and how to see it again."""
-    faults = "--faults" if with_faults else "--no-faults"
+    options = "--faults" if kind.with_faults else "--no-faults"
+    options += "" if kind.hours is None else f" --hours {kind.hours}"
     return (
-        f"{result.trace.tail()}\n"
-        f"seed={result.seed} commit={commit()} virtual_time={result.virtual_ms / 1000}s: {result.violation}\n"
-        f"again: placewright-scheduler simulate --seeds {result.seed} {faults} --trace trace.txt"
+        f"{report.tail}\n"
+        f"seed={report.seed} commit={commit()} virtual_time={report.virtual_ms / 1000}s: {report.violation}\n"
+        f"again: placewright-scheduler simulate --seeds {report.seed} {options} --log log.txt"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from scheduler.model.ids import PoolId, RunId
 from scheduler.model.run import EndReason, Run
 from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.virtual_time import VirtualClock
 from scheduler.simulation.world import Work
 
 FENCE_MARGIN_PARTS = 4  # a quarter of the lease is kept for stopping
@@ -101,6 +102,8 @@ class Hosts:
         self._around, self._auditor = around, auditor
         self._draw = Random(f"{around.world.seed}/hosts/{name}")
         self._lives: dict[RunId, asyncio.Task[None]] = {}
+        self.clock = VirtualClock(drift_ppm=around.drift_ppm_of(name))
+        self.lost_pools: dict[PoolId, None] = {}
 
     def take_lease(self, lease: Lease) -> None:
         """The launcher has written its lease; watchdogs look at once when it got shorter."""
@@ -135,6 +138,15 @@ class Hosts:
         if gang is not None and gang.end is None:
             self._lives.pop(run_id).cancel()
             self._ended(gang, End(reason=EndReason.INFRASTRUCTURE, exit_code=KILLED_EXIT_CODE))
+
+    def lose_pool(self, pool_id: PoolId) -> None:
+        """The machines of a pool are gone, with all that ran there."""
+        self.lost_pools[pool_id] = None
+        for run_id in self.alive_on(pool_id):
+            self.kill(run_id)
+
+    def return_pool(self, pool_id: PoolId) -> None:
+        self.lost_pools.pop(pool_id, None)
 
     def forget(self, run_id: RunId) -> None:
         """Drop the record of a run that has ended."""
@@ -176,7 +188,7 @@ class Hosts:
         return None
 
     def _now_ms(self) -> int:
-        return self._around.clock.elapsed_ms()
+        return self.clock.monotonic_ms()
 
     def _has_lapsed(self, gang: Gang) -> bool:
         now_ms = self._now_ms()
@@ -186,7 +198,7 @@ class Hosts:
         gang.changed.clear()
         wait_ms = None if at_ms is None else max(0, at_ms - self._now_ms())
         try:
-            async with asyncio.timeout(None if wait_ms is None else wait_ms / 1000):
+            async with asyncio.timeout(None if wait_ms is None else self.clock.true_ms(wait_ms) / 1000):
                 await gang.changed.wait()
         except TimeoutError:
             return

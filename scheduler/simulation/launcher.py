@@ -10,20 +10,21 @@ from scheduler.model.errors import IllegalTransition, NotFound, PlacewrightError
 from scheduler.model.ids import LauncherId, PoolId, Principal, RunId
 from scheduler.model.pool import PoolSpec, PoolStatus
 from scheduler.model.run import EndReason, RunState
-from scheduler.model.transitions.adoption import RunFacts
 from scheduler.service.desired import Delta, DesiredRun
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.simulation.attachment import Stream, StreamEnded, attach
+from scheduler.simulation.crash_points import CrashPoints, begun
 from scheduler.simulation.host import End, Lease, script_of
 from scheduler.simulation.network import Network, Unreachable
-from scheduler.simulation.notes import Belongings, Held, Note
+from scheduler.simulation.notes import Belongings, Held, Note, facts_of
 from scheduler.simulation.reporting import Renewer, Reporter
 from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.world import Work
 
 RETRY_MS_MAX = 3_000
 PERSIST_MS_MAX = 3
 STOCKOUT_PERMILLE = 100
-READY = PoolStatus(ready=True)
+READY, GONE = PoolStatus(ready=True), PoolStatus(message="its machines are gone")
 CRASH_SHARE = 4  # crash points of a launcher are fewer than a service's, so each is as many times as likely
 
 
@@ -43,9 +44,10 @@ class SimulatedLauncher:
         self._around, self._network = around, network
         self._disk, self._hosts = belongings.disk, belongings.hosts
         self._draw = Random(f"{around.world.seed}/{launcher_id}/{start}")
+        self._crash_points = CrashPoints(around, f"{launcher_id}/{start}", die=self.crash)
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._session_tasks: dict[asyncio.Task[Any], None] = {}
-        self._reporter, self._renewer = Reporter(self, network), Renewer(self, network, around)
+        self._reporter, self._renewer = Reporter(self, network), Renewer(self, network, self._hosts.clock)
         self._pools: dict[PoolId, PoolSpec] = {}
         self._held: dict[RunId, Held] = {}
         self._stream: Stream | None = None
@@ -71,7 +73,7 @@ class SimulatedLauncher:
             task.cancel()
 
     def _spawn(self, work: Coroutine[Any, Any, None], tasks: dict[asyncio.Task[Any], None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = begun(work, self._crash_points)
         tasks[task] = None
 
         def done(task: asyncio.Task[None]) -> None:
@@ -120,7 +122,7 @@ class SimulatedLauncher:
             held.is_claiming = False
 
     async def _attach(self) -> None:
-        sent_at_ms = self._around.clock.elapsed_ms()
+        sent_at_ms = self._hosts.clock.monotonic_ms()
         stream = await attach(self._network, self._around, self.id, principal=Principal(self.id))
         self.take_lease(sent_at_ms, stream.session.lease_duration_ms)
         self.session, self._stream = stream.ref, stream
@@ -141,18 +143,26 @@ class SimulatedLauncher:
             report = self.report_of(run_id)
             if report is not None and await stream.tell_of_run(report):
                 self.release(run_id)
-        statuses = dict.fromkeys(self._pools, READY)
-        await stream.synchronise(statuses)
+        await stream.synchronise({pool_id: self._status_of(pool_id) for pool_id in self._pools})
 
-    async def _tell_of_pool(self, stream: Stream, pool_id: PoolId) -> None:
-        await stream.ask(stream.process.launchers.report_pool(stream.ref, pool_id, READY))
+    def _status_of(self, pool_id: PoolId) -> PoolStatus:
+        return GONE if pool_id in self._hosts.lost_pools else READY
+
+    def pool_changed(self, pool_id: PoolId) -> None:
+        """Its machines went away or came back: the service is told, or the stream begins again."""
+        if self._stream is not None and pool_id in self._pools and not self.died.is_set():
+            self._spawn(self._tell_of_change(self._stream, pool_id), self._session_tasks)
+
+    async def _tell_of_change(self, stream: Stream, pool_id: PoolId) -> None:
+        await self.is_synchronised.wait()
+        await stream.tell_of_change(pool_id, self._status_of(pool_id))
 
     @property
     def lease(self) -> Lease:
         return self._hosts.lease
 
     def take_lease(self, sent_at_ms: int, duration_ms: int) -> None:
-        now_ms = self._around.clock.elapsed_ms()
+        now_ms = self._hosts.clock.monotonic_ms()
         lease = self._hosts.lease.renewed(sent_at_ms=sent_at_ms, duration_ms=duration_ms, now_ms=now_ms)
         self._hosts.take_lease(lease)
         self._around.trace.add(f"{self.id} has lease {lease}")
@@ -177,7 +187,7 @@ class SimulatedLauncher:
     async def _take_delta(self, stream: Stream, delta: Delta) -> None:
         for pool_id, spec in delta.pools:
             self._pools[pool_id] = spec
-            await self._tell_of_pool(stream, pool_id)
+            await stream.tell_of_pool(pool_id, self._status_of(pool_id))
         for run in delta.runs:
             self._take(run)
         for run_id in delta.released:
@@ -318,11 +328,17 @@ class SimulatedLauncher:
         if run.placement.market != "reserved" and draw.randrange(1000) < min(failures, STOCKOUT_PERMILLE):
             self._end(run.id, End(reason=EndReason.STOCKOUT))
             return
-        work = self._around.world.job_named(claim.job_name).work
+        if run.pool_id in self._hosts.lost_pools:
+            self._end(run.id, End(reason=EndReason.INFRASTRUCTURE))
+            return
+        work = self._work_of(claim)
         pool = self._pools.get(run.pool_id)
         is_fenced = pool is not None and pool.self_fencing
         script = script_of(run, work, draw=draw, failure_permille=failures)
         self._hosts.start(run, script, fence_epoch=epoch if is_fenced else None)
+
+    def _work_of(self, claim: Claim) -> Work:
+        return self._around.world.job_named(claim.job_name).work
 
     # --- watch and report ---
 
@@ -381,17 +397,3 @@ class SimulatedLauncher:
 
     def report(self, run_id: RunId) -> None:
         self._reporter.add(run_id)
-
-
-def facts_of(claim: Claim) -> RunFacts:
-    """What is noted of a claimed run, in case the store forgets it."""
-    run = claim.run
-    assert run.claimed_at_ms is not None, run
-    return RunFacts(
-        job_id=run.job_id,
-        replica_index=claim.replica_index,
-        run_number=run.run_number,
-        placement=run.placement,
-        grace_period_ms=run.grace_period_ms,
-        claimed_at_ms=run.claimed_at_ms,
-    )

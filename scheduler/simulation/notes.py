@@ -6,6 +6,7 @@ from scheduler.model.ids import PoolId, RunId
 from scheduler.model.run import RunState
 from scheduler.model.transitions.adoption import RunFacts
 from scheduler.service.desired import DesiredRun
+from scheduler.service.launchers import Claim
 from scheduler.simulation.host import End, Hosts
 
 
@@ -44,3 +45,17 @@ class Held:
     is_launching: bool = False
     is_released: bool = False
     told: RunState | None = None
+
+
+def facts_of(claim: Claim) -> RunFacts:
+    """What is noted of a claimed run, in case the store forgets it."""
+    run = claim.run
+    assert run.claimed_at_ms is not None, run
+    return RunFacts(
+        job_id=run.job_id,
+        replica_index=claim.replica_index,
+        run_number=run.run_number,
+        placement=run.placement,
+        grace_period_ms=run.grace_period_ms,
+        claimed_at_ms=run.claimed_at_ms,
+    )

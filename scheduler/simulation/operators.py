@@ -70,6 +70,19 @@ class Operator:
         if await self._do(lambda p: p.fleet.apply(pool_id, spec, generation=None, caller=caller)):
             self._specs[pool_id] = spec
 
+    async def misprice(
+        self, pool_id: PoolId, *, factor: int, lasts: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Apply a pool with its price multiplied, and after a while with the right one again."""
+        spec = self._specs.get(pool_id)
+        if spec is not None:
+            price = spec.price_usd_micros_per_accelerator_hour
+            self._around.trace.add(f"the price of {pool_id} is written {factor} times as high")
+            await self._apply(pool_id, replace(spec, price_usd_micros_per_accelerator_hour=price * factor))
+            await lasts()
+            spec = self._specs.get(pool_id, spec)
+            await self._apply(pool_id, replace(spec, price_usd_micros_per_accelerator_hour=price))
+
     async def _cordon(self) -> None:
         pool_id = self._pool_id()
         caller = self._caller()

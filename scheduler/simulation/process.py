@@ -1,7 +1,7 @@
 """A process of the service: the real mirror, service and control, which can be killed at any await."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from random import Random
 from typing import Any, TypeVar
 
@@ -9,14 +9,17 @@ from scheduler.control.leader import Leader
 from scheduler.control.tools import ControlSettings, Tools
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import PlacewrightError, StoreUnavailable
-from scheduler.model.ids import CellId
+from scheduler.model.ids import CellId, Revision
 from scheduler.model.plan import WorkLimits
+from scheduler.model.transaction import Commit
 from scheduler.ports import Planner
 from scheduler.service.fleet import Fleet
 from scheduler.service.jobs import Jobs
 from scheduler.service.launchers import Launchers
 from scheduler.service.parts import Parts
 from scheduler.service.watch import Watches
+from scheduler.simulation.auditor.streams import StreamAuditor
+from scheduler.simulation.crash_points import CrashPoints, begun
 from scheduler.simulation.store import StoreLink
 from scheduler.simulation.surroundings import Surroundings
 from scheduler.simulation.virtual_time import VirtualClock
@@ -32,16 +35,27 @@ LIMITS = WorkLimits(deterministic_time=0.01, lp_iterations_max=10_000)
 class ServiceProcess:
     """One start of one replica. `is_up` while callers can reach it."""
 
-    def __init__(self, name: str, around: Surroundings, *, planner: Planner, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        name: str,
+        around: Surroundings,
+        *,
+        planner: Planner,
+        metrics: Metrics,
+        commits: Mapping[Revision, Commit],
+    ) -> None:
         self.name, self.is_up, self.is_dead = name, False, False
         self.died = asyncio.Event()
+        self._commits = commits
         self._around, self._planner, self._metrics = around, planner, metrics
         self._draw = Random(f"{around.world.seed}/{name}")
         skew_ms = around.world.faults.clock_skew_ms
         self.clock = VirtualClock(
             wall_ahead_ms=self._draw.randint(-skew_ms, skew_ms),
             monotonic_ahead_ms=self._draw.randint(0, 10**9),
+            drift_ppm=around.drift_ppm_of(name),
         )
+        self._crash_points = CrashPoints(around, name, die=self.kill)
         self.link = StoreLink(
             around.store, around.outage, draw=self._draw, faults=lambda: around.faults, die=self.kill
         )
@@ -53,7 +67,7 @@ class ServiceProcess:
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Do work that dies with the process."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = begun(work, self._crash_points)
         self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
@@ -86,6 +100,7 @@ class ServiceProcess:
 
     async def _run(self) -> None:
         mirror = await self._load()
+        mirror.add_listener(StreamAuditor(self.name, mirror.state, self._commits, self._around.violated))
         parts = Parts(
             cell=CellId("sim"),
             store=self.link,
@@ -109,14 +124,14 @@ class ServiceProcess:
             ),
         )
         self.leader = Leader(tools, self.link, holder=self.name)
-        self.spawn(self._must_go_on(mirror.run()))
-        self.spawn(self._must_go_on(self.leader.run()))
+        self.spawn(self._must_go_on(mirror.run))
+        self.spawn(self._must_go_on(self.leader.run))
         self.is_up = True
         self._around.trace.add(f"{self.name} is up at revision {mirror.state.revision}")
 
-    async def _must_go_on(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _must_go_on(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except PlacewrightError as error:
             raise AssertionError(f"it should go on after {error!r}") from error
 

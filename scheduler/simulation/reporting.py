@@ -9,7 +9,7 @@ from scheduler.model.run import RunState
 from scheduler.service.launchers import Report, SessionRef
 from scheduler.simulation.host import Lease
 from scheduler.simulation.network import Network, Unreachable
-from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.virtual_time import VirtualClock
 
 RENEWALS_PER_LEASE = 3
 
@@ -45,20 +45,20 @@ class Reporting(Protocol):
 class Renewer:
     """Renews the launcher lease three times as often as needed."""
 
-    def __init__(self, launcher: Reporting, network: Network, around: Surroundings) -> None:
-        self._launcher, self._network, self._around = launcher, network, around
+    def __init__(self, launcher: Reporting, network: Network, clock: VirtualClock) -> None:
+        self._launcher, self._network, self._clock = launcher, network, clock
 
     async def run(self) -> None:
         while True:
             await self._launcher.is_synchronised.wait()
             lease = self._launcher.lease
             due_ms = lease.renewed_at_ms + lease.duration_ms // RENEWALS_PER_LEASE
-            await asyncio.sleep(max(0, due_ms - self._around.clock.elapsed_ms()) / 1000)
+            await self._clock.sleep(max(0, due_ms - self._clock.monotonic_ms()))
             if not await self._renew():
                 await self._launcher.retry_later()
 
     async def _renew(self) -> bool:
-        ref, sent_at_ms = self._launcher.session, self._around.clock.elapsed_ms()
+        ref, sent_at_ms = self._launcher.session, self._clock.monotonic_ms()
         assert ref is not None
         try:
             session = await self._network.call(

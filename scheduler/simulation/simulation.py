@@ -8,13 +8,14 @@ from typing import Any
 
 from scheduler.model.ids import LauncherId
 from scheduler.model.state import State
-from scheduler.simulation.auditor.liveness import faults_after_calm
+from scheduler.simulation.auditor.liveness import faults_after_calm, waiting_faults
 from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
 from scheduler.simulation.auditor.records import RecordsAuditor
 from scheduler.simulation.chaos import Chaos
 from scheduler.simulation.host import Hosts
 from scheduler.simulation.launcher import SimulatedLauncher
 from scheduler.simulation.logs import Logs, logs_captured
+from scheduler.simulation.mishaps import Mishaps
 from scheduler.simulation.network import Network
 from scheduler.simulation.notes import Belongings, Disk
 from scheduler.simulation.operators import Operator
@@ -30,6 +31,7 @@ from scheduler.state.memory import MemoryStore
 from scheduler.telemetry.metrics import Metrics
 
 LOOKS, LOOK_EVERY_MS = 12, 10_000
+BUSY_LOOKS = 4
 RESTART_MS_MAX = 8_000
 
 
@@ -81,9 +83,7 @@ class Simulation:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._violation: Violation | None = None
         trace = Trace(self._clock.elapsed_ms)
-        self.records = RecordsAuditor(
-            self._violated, self._clock.elapsed_ms, trace, mass_loss_guard_runs=world.mass_loss_guard_runs
-        )
+        self.records = RecordsAuditor(self._violated, self._clock.elapsed_ms, trace, world=world)
         self.promises = PromisesAuditor(self.records, self._violated)
         self.memory = MemoryStore(self._clock)
         store = self._store = AuditedStore(self.memory, parts.store(self.memory), self.records)
@@ -94,7 +94,7 @@ class Simulation:
         self.replicas: list[ServiceProcess] = []
         self.network = Network(self.around, lambda: self.replicas)
         self.launchers: dict[LauncherId, SimulatedLauncher] = {}
-        self._belongings = {
+        self.belongings = {
             launcher_id: Belongings(disk=Disk(), hosts=Hosts(self.around, self.records, name=launcher_id))
             for launcher_id in world.launchers
         }
@@ -149,7 +149,7 @@ class Simulation:
             self._go(self._keep_replica(number))
         for launcher_id in self._world.launchers:
             self._go(self._keep_launcher(launcher_id))
-        operator = Operator(self.around, self.network, belongings=self._belongings, records=self.records)
+        operator = Operator(self.around, self.network, belongings=self.belongings, records=self.records)
         busy = [self._go(operator.live())]
         if (every_ms_max := self._world.leases_change_every_ms) is not None:
             busy.append(self._go(operator.change_leases(every_ms_max=every_ms_max)))
@@ -162,8 +162,12 @@ class Simulation:
         ]
         for watcher in watchers:
             self._go(watcher.live())
+        if (mishaps_ms := self._world.faults.mishaps_every_ms) is not None:
+            busy.append(self._go(Mishaps(self, operator).live(every_ms=mishaps_ms)))
         if self._world.faults.chaos_every_ms is not None:
             busy.append(self._go(Chaos(self).live()))
+        if self._world.faults == NO_FAULTS:
+            busy.append(self._go(self._look_while_busy()))
         if await self._fails_before(self._world.busy_ms):
             return
         self._calm_down(busy)
@@ -211,6 +215,17 @@ class Simulation:
                 return
         self.around.violated(f"after {LOOKS} looks: {'; '.join(faults or ())}")
 
+    async def _look_while_busy(self) -> None:
+        """Where nothing is broken, whatever fits a reserved pool is placed within a bound."""
+        waiting: list[list[str]] = []
+        while True:
+            await asyncio.sleep(LOOK_EVERY_MS / 1000)
+            found = list(waiting_faults(self.records, now_ms=self._clock.now_ms()))
+            waiting = [*waiting, found][-BUSY_LOOKS:]
+            stay = [fault for fault in found if all(fault in look for look in waiting)]
+            if stay and len(waiting) == BUSY_LOOKS:
+                self.around.violated(f"for {(BUSY_LOOKS - 1) * LOOK_EVERY_MS} ms: {'; '.join(stay)}")
+
     def _end(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -227,7 +242,9 @@ class Simulation:
             starts += 1
             name = f"service-{number}-{starts}"
             planner = self._parts.planner(self.around, name)
-            process = ServiceProcess(name, self.around, planner=planner, metrics=self._metrics)
+            process = ServiceProcess(
+                name, self.around, planner=planner, metrics=self._metrics, commits=self.records.commits
+            )
             self.replicas.append(process)
             process.start()
             await process.died.wait()
@@ -240,7 +257,7 @@ class Simulation:
         while True:
             starts += 1
             launcher = self._parts.launcher(
-                self.around, self.network, launcher_id, belongings=self._belongings[launcher_id], start=starts
+                self.around, self.network, launcher_id, belongings=self.belongings[launcher_id], start=starts
             )
             self.launchers[launcher_id] = launcher
             launcher.start()

@@ -9,7 +9,7 @@ from scheduler.model.errors import StoreUnavailable
 from scheduler.model.ids import History, Revision
 from scheduler.model.records import Entity, Key
 from scheduler.model.state import State
-from scheduler.model.transaction import Commit, Fence, Outcome, Transaction
+from scheduler.model.transaction import Commit, Committed, Fence, Outcome, Transaction
 from scheduler.ports import Leadership, StateStore
 from scheduler.simulation.world import Faults
 from scheduler.state.memory import MemoryStore
@@ -26,6 +26,8 @@ class StoreAuditor(Protocol):
     """Told of everything at the instant at which it happens in the store."""
 
     def transacted(self, transaction: Transaction, outcome: Outcome) -> None: ...
+
+    def carried_out(self, transaction: Transaction, commit: Commit) -> None: ...
 
     def committed(self, history: History, commit: Commit) -> None: ...
 
@@ -49,10 +51,15 @@ class AuditedStore:
         outcomes = await self._store.transact(transactions)
         history = self._memory.history
         commits = await self._memory.read_commits(history, self._audited, wait_ms=0)
+        asked: dict[Revision, Transaction] = {}
         for transaction, outcome in zip(transactions, outcomes, strict=True):
             self._auditor.transacted(transaction, outcome)
+            if isinstance(outcome, Committed):
+                asked[outcome.revision] = transaction
         for commit in commits:
             self._audited = commit.revision
+            if commit.revision in asked:
+                self._auditor.carried_out(asked[commit.revision], commit)
             self._auditor.committed(history, commit)
         return outcomes
 

@@ -1,6 +1,7 @@
 """What everyone in a world shares: its trace, its store, its faults while they last."""
 
 from dataclasses import dataclass, field
+from random import Random
 from typing import Protocol
 
 from scheduler.simulation.store import Outage, Store
@@ -31,6 +32,11 @@ class Surroundings:
     fail: Failing
     outage: Outage = field(default_factory=Outage)
     faults: Faults = NO_FAULTS
+
+    def drift_ppm_of(self, machine: str) -> int:
+        """How much faster than true time the clock of a machine goes, in millionths."""
+        most_ppm = self.world.faults.clock_drift_ppm
+        return Random(f"{self.world.seed}/{machine}/drift").randint(-most_ppm, most_ppm)
 
     def violated(self, what: str, cause: BaseException | None = None) -> Violation:
         """Take note that a promise was broken; the world ends with the first."""

@@ -5,10 +5,12 @@ import selectors
 from collections.abc import Mapping
 from typing import Any
 
+from scheduler.simulation.crash_points import task_factory
 from scheduler.simulation.trace import Violation
 
 IDLE_TURNS_MAX = 200_000  # turns of the loop without time going on: something spins
 EPOCH_MS = 1_760_000_000_000
+MILLION = 1_000_000
 DIGITS = 6  # of seconds: clears what adding floats leaves behind
 
 
@@ -50,16 +52,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._no_files = _NoFiles()
         super().__init__(self._no_files)
+        self.set_task_factory(task_factory)
 
     def time(self) -> float:
         return self._no_files.now_s
 
 
 class VirtualClock:
-    """`Clock` of one machine; machines agree on how fast time goes, not on what time it is."""
+    """`Clock` of one machine: ahead or behind, faster or slower, and its wall clock may be set.
 
-    def __init__(self, *, wall_ahead_ms: int = 0, monotonic_ahead_ms: int = 0) -> None:
-        self._loop = asyncio.get_running_loop()
+    `drift_ppm` is how much faster than true time it goes, in millionths.
+    """
+
+    def __init__(self, *, wall_ahead_ms: int = 0, monotonic_ahead_ms: int = 0, drift_ppm: int = 0) -> None:
+        self._loop, self._drift_ppm = asyncio.get_running_loop(), drift_ppm
         self._wall_ahead_ms, self._monotonic_ahead_ms = wall_ahead_ms, monotonic_ahead_ms
 
     def elapsed_ms(self) -> int:
@@ -67,10 +73,21 @@ class VirtualClock:
         return round(self._loop.time() * 1000)
 
     def now_ms(self) -> int:
-        return EPOCH_MS + self.elapsed_ms() + self._wall_ahead_ms
+        return EPOCH_MS + self._counted_ms() + self._wall_ahead_ms
 
     def monotonic_ms(self) -> int:
-        return self.elapsed_ms() + self._monotonic_ahead_ms
+        return self._counted_ms() + self._monotonic_ahead_ms
+
+    def jump(self, ahead_ms: int) -> None:
+        """Set the wall clock; the monotonic clock knows nothing of it."""
+        self._wall_ahead_ms += ahead_ms
 
     async def sleep(self, duration_ms: int) -> None:
-        await asyncio.sleep(duration_ms / 1000)
+        await asyncio.sleep(self.true_ms(duration_ms) / 1000)
+
+    def true_ms(self, duration_ms: int) -> int:
+        """True time that goes by while this clock counts a duration; rounded up."""
+        return -(-duration_ms * MILLION // (MILLION + self._drift_ppm))
+
+    def _counted_ms(self) -> int:
+        return self.elapsed_ms() * (MILLION + self._drift_ppm) // MILLION

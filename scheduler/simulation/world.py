@@ -1,6 +1,6 @@
 """A world: what exists and what people will do, drawn from the seed before anything happens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from random import Random
 
@@ -22,6 +22,7 @@ HOUR_MS = 60 * MINUTE_MS
 DOLLAR = 1_000_000
 TOPOLOGIES = {"2x2x1": 4, "2x2x2": 8, "2x2x4": 16}
 CHIPS_PER_HOST = 4
+JOBS_MAX = 60
 CALM_MS = 8 * MINUTE_MS
 LONG_EVERY = 100  # one world in so many lasts for hours
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
@@ -52,6 +53,9 @@ class Faults:
         chaos_every_ms: on average, between crashes, stalls, outages and partitions.
         chaos: the only troubles of these that there are; none named: all.
         lag_ms: by which each process may see the stream of commits late.
+        clock_drift_ppm: by which each machine's clock may be faster or slower than true time.
+        await_crash_per_million: of awaits at which a service process or a launcher gives way.
+        mishaps_every_ms: on average, between clocks set wrong, lost pools and wrong prices; None: never.
     """
 
     request_lost_permille: int = 0
@@ -65,6 +69,9 @@ class Faults:
     chaos: tuple[Trouble, ...] = ()
     clock_skew_ms: int = 0
     lag_ms: int = 0
+    clock_drift_ppm: int = 0
+    await_crash_per_million: int = 0
+    mishaps_every_ms: int | None = None
 
 
 NO_FAULTS = Faults()
@@ -121,8 +128,44 @@ class World:
         return self.jobs[int(name.rpartition("-")[2])]
 
 
-def world_of(seed: int, *, with_faults: bool) -> World:
-    """The world of a seed: the same with and without faults, but for them."""
+def world_of(seed: int, *, with_faults: bool, hours: int | None = None) -> World:
+    """The world of a seed: the same with and without faults, but for them.
+
+    With `hours` it is busy for so long; troubles are rarer and work is longer in proportion.
+    """
+    world = _world_of(seed, with_faults=with_faults)
+    return world if hours is None else _stretched(world, busy_ms=hours * HOUR_MS)
+
+
+def _stretched(world: World, *, busy_ms: int) -> World:
+    draw = Random(f"{world.seed}/stretched")
+    factor = busy_ms // world.busy_ms
+    jobs = (
+        _job(draw, number, pools=world.pools, busy_ms=busy_ms)
+        for number in range(draw.randint(JOBS_MAX // 3, JOBS_MAX))
+    )
+    chaos_ms, mishaps_ms = world.faults.chaos_every_ms, world.faults.mishaps_every_ms
+    faults = replace(
+        world.faults,
+        chaos_every_ms=None if chaos_ms is None else chaos_ms * factor,
+        mishaps_every_ms=None if mishaps_ms is None else mishaps_ms * factor,
+        await_crash_per_million=-(-world.faults.await_crash_per_million // factor),
+    )
+    return replace(
+        world,
+        busy_ms=busy_ms,
+        end_ms=busy_ms + CALM_MS,
+        faults=faults,
+        jobs=tuple(_longer(job, factor) for job in jobs),
+    )
+
+
+def _longer(job: PlannedJob, factor: int) -> PlannedJob:
+    duration_ms = None if job.work.duration_ms is None else job.work.duration_ms * factor
+    return replace(job, work=replace(job.work, duration_ms=duration_ms))
+
+
+def _world_of(seed: int, *, with_faults: bool) -> World:
     draw = Random(f"{seed}/world")
     is_long = seed % LONG_EVERY == LONG_EVERY - 1
     busy_ms = 3 * HOUR_MS if is_long else draw.choice((3, 4, 6, 8, 15)) * MINUTE_MS
@@ -135,7 +178,7 @@ def world_of(seed: int, *, with_faults: bool) -> World:
         replicas=draw.choice((1, 2, 2)),
         watchers=draw.choice((1, 2)),
         improves=seed % 10 == 7,
-        faults=_faults(draw) if with_faults else NO_FAULTS,
+        faults=_with_mishaps(_faults(draw), seed) if with_faults else NO_FAULTS,
         pools=pools,
         jobs=tuple(_job(draw, number, pools=pools, busy_ms=busy_ms) for number in range(jobs)),
         mass_loss_guard_runs=Random(f"{seed}/guard").choice(GUARDS_RUNS),
@@ -165,6 +208,19 @@ def _faults(draw: Random) -> Faults:
         Faults(chaos_every_ms=30 * SECOND_MS),
     )
     return draw.choice(alone) if draw.random() < 0.3 else rough
+
+
+def _with_mishaps(faults: Faults, seed: int) -> Faults:
+    """Half the worlds also have these; the others show single troubles alone."""
+    draw = Random(f"{seed}/mishaps of the world")
+    if draw.random() < 0.5:
+        return faults
+    return replace(
+        faults,
+        clock_drift_ppm=draw.choice((0, 200, 10_000)),
+        await_crash_per_million=draw.choice((0, 300, 1_000)),
+        mishaps_every_ms=draw.choice((None, 60 * SECOND_MS, 120 * SECOND_MS)),
+    )
 
 
 def _pools(draw: Random) -> tuple[tuple[PoolId, PoolSpec], ...]:

@@ -1,6 +1,7 @@
 """The auditor is worth its trust: each planted bug is found within a few seeds."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from scheduler.control.expiry import Expiry
 from scheduler.control.leases import LeaseWatch, LossGuard
 from scheduler.model import quarantine
 from scheduler.model.errors import PlacewrightError
-from scheduler.model.ids import LauncherId, RunId
+from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
 from scheduler.model.replica import Replica
@@ -28,6 +29,7 @@ from scheduler.service import launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
 from scheduler.service.watch import Watches
+from scheduler.service.watch_pump import Pump
 from scheduler.simulation.attachment import Stream
 from scheduler.simulation.launcher import SimulatedLauncher
 from scheduler.simulation.network import Unreachable
@@ -61,6 +63,41 @@ def without_versions(transaction: Transaction) -> Transaction:
     if transaction.fence is not None or not any(isinstance(put.entity, Run) for put in transaction.puts):
         return transaction
     return replace(transaction, checks=())
+
+
+def without_any_versions(transaction: Transaction) -> Transaction:
+    """Everything is written whatever has happened meanwhile, plans too."""
+    return replace(transaction, checks=())
+
+
+def torn(transaction: Transaction) -> Transaction:
+    """All but the last of several writes."""
+    return replace(transaction, puts=transaction.puts[:-1]) if len(transaction.puts) > 1 else transaction
+
+
+class LosingStore:
+    """A store whose stream leaves a commit out now and then."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read_commits(self, history: History, after: Revision, *, wait_ms: int) -> Sequence[Commit]:
+        commits = await self._store.read_commits(history, after, wait_ms=wait_ms)
+        return [commit for commit in commits if commit.revision % LOST_EVERY or len(commits) == 1]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+LOST_EVERY = 10
+
+
+hand_out = Pump.committed
+
+
+def forgets_every_tenth(pump: Pump, commits: Sequence[Commit]) -> None:
+    """What watches are told of, with an event dropped now and then."""
+    hand_out(pump, [commit for commit in commits if commit.revision % LOST_EVERY])
 
 
 class HastyLauncher(SimulatedLauncher):
@@ -185,6 +222,26 @@ CASES = [
         parts=Parts(store=lambda memory: AlteringStore(memory, without_versions)),
     ),
     Case(
+        id="store_that_commits_without_comparing_versions",
+        finds="did not hold|run",
+        parts=Parts(store=lambda memory: AlteringStore(memory, without_any_versions)),
+    ),
+    Case(
+        id="store_that_tears_a_step",
+        finds="is torn",
+        parts=Parts(store=lambda memory: AlteringStore(memory, torn)),
+    ),
+    Case(
+        id="stream_that_drops_an_event",
+        finds="was told of commit",
+        parts=Parts(store=LosingStore),
+    ),
+    Case(
+        id="watch_that_drops_an_event",
+        finds="watcher",
+        broken=[(Pump, "committed", forgets_every_tenth)],
+    ),
+    Case(
         id="launcher_that_starts_before_it_claims",
         finds="without a claim",
         parts=Parts(launcher=HastyLauncher),
@@ -287,6 +344,9 @@ def test_a_planted_bug_is_found(
     found = first_violation(case)
 
     assert found is not None, f"not found by {SEEDS_MAX} seeds from {case.first_seed}"
+    sys.stdout.write(
+        f"{case.id}: found at seed {found.seed}, the {found.seed - case.first_seed + 1}. of its seeds\n"
+    )
     record_property("seeds_needed", found.seed - case.first_seed + 1)
     assert re.search(case.finds, str(found.violation)), found.violation
 

@@ -7,9 +7,11 @@ import pytest
 from scheduler.simulation.command import failure
 from scheduler.simulation.simulation import simulate
 from scheduler.simulation.world import Faults, Trouble, world_of
+from scheduler.simulation.worlds import Kind, live_through
 
+ROUGH, CALM = Kind(with_faults=True), Kind(with_faults=False)
 SEEDS_PER_TEST = 10
-ROUGH_SEEDS = 200
+ROUGH_SEEDS = 480
 CALM_SEEDS = 20
 LOST_TAIL_SEEDS = 20
 LOST_TAILS = Faults(
@@ -20,19 +22,19 @@ LOST_TAILS = Faults(
 @pytest.mark.parametrize("first", range(0, ROUGH_SEEDS, SEEDS_PER_TEST))
 def test_every_promise_is_kept_through_faults(first: int) -> None:
     for seed in range(first, first + SEEDS_PER_TEST):
-        result = simulate(world_of(seed, with_faults=True))
+        report = live_through(seed, ROUGH, keeps_lines=False)
 
-        assert result.violation is None, failure(result, with_faults=True)
+        assert report.violation is None, failure(report, ROUGH)
 
 
 @pytest.mark.parametrize("first", range(0, CALM_SEEDS, SEEDS_PER_TEST))
 def test_without_faults_no_run_fails_and_no_lease_expires(first: int) -> None:
     for seed in range(first, first + SEEDS_PER_TEST):
-        result = simulate(world_of(seed, with_faults=False))
+        report = live_through(seed, CALM, keeps_lines=False)
 
-        assert result.violation is None, failure(result, with_faults=False)
-        assert "leases expired" not in result.counts, result.trace.tail()
-        assert "runs ended infrastructure" not in result.counts, result.trace.tail()
+        assert report.violation is None, failure(report, CALM)
+        assert "leases expired" not in report.counts, report.counts
+        assert "runs ended infrastructure" not in report.counts, report.counts
 
 
 @pytest.mark.parametrize("first", range(0, LOST_TAIL_SEEDS, SEEDS_PER_TEST))
@@ -41,6 +43,6 @@ def test_every_other_promise_is_kept_when_the_store_loses_its_newest_writes(firs
     for seed in range(first, first + SEEDS_PER_TEST):
         result = simulate(replace(world_of(seed, with_faults=True), faults=LOST_TAILS))
 
-        assert result.violation is None, failure(result, with_faults=True)
+        assert result.violation is None, f"seed {seed}: {result.violation}\n{result.trace.tail()}"
         adopted += result.counts.get("runs adopted", 0)
     assert adopted, "nothing was lost that could be adopted: the trouble does not do what it should"

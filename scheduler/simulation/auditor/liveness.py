@@ -20,7 +20,7 @@ def faults_after_calm(
     yield from promises.faults()
     yield from _pool_faults(records)
     yield from _run_faults(records)
-    yield from _waiting_faults(records, now_ms=now_ms)
+    yield from waiting_faults(records, now_ms=now_ms)
     for name, log in watches.items():
         yield from _watch_faults(name, log, records)
 
@@ -52,7 +52,7 @@ def _runs(records: RecordsAuditor) -> list[Run]:
     return [r.entity for r in records.entities(Kind.RUN) if isinstance(r.entity, Run)]
 
 
-def _waiting_faults(records: RecordsAuditor, *, now_ms: int) -> Iterator[str]:
+def waiting_faults(records: RecordsAuditor, *, now_ms: int) -> Iterator[str]:
     """Nothing waits that could run now, on a pool that costs nothing more."""
     pools = [r.entity for r in records.entities(Kind.POOL) if isinstance(r.entity, Pool)]
     for record in records.entities(Kind.REPLICA):

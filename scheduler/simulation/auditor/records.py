@@ -12,7 +12,9 @@ from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Committed, Fence, Outcome, StaleFence, Transaction
 from scheduler.simulation.auditor import capacity
+from scheduler.simulation.auditor.steps import step_faults
 from scheduler.simulation.trace import Trace
+from scheduler.simulation.world import World
 
 # Written out once more, so that a wrong row of the model's table is found.
 ALLOWED_MOVES: Mapping[RunState, str] = {
@@ -26,6 +28,7 @@ ALLOWED_MOVES: Mapping[RunState, str] = {
 
 OUTAGE_NOTICED_MS_MIN = 4_000
 LOSS_WINDOW_MS = 3_600_000
+MILLION = 1_000_000
 
 Report = Callable[[str], object]
 
@@ -45,22 +48,25 @@ class Leases:
             self._renewed[session.launcher_id] = renewal
             self._renewed_at_ms[session.launcher_id] = now_ms
 
-    def earliest_end_ms(self, session: LauncherSession) -> int:
+    def earliest_end_ms(self, session: LauncherSession, *, drift_ppm: int) -> int:
+        """In true time; a leader's clock may be fast by so much."""
         start = (self._renewed_at_ms[session.launcher_id], self.leader_since_ms, self.store_back_since_ms)
-        return max(start) + session.lease_duration_ms
+        return max(start) + session.lease_duration_ms * MILLION // (MILLION + drift_ppm) - (drift_ppm > 0)
 
 
 class RecordsAuditor:
     """Its own copy of every record, from the commits alone."""
 
     def __init__(
-        self, violated: Report, elapsed_ms: Callable[[], int], trace: Trace, *, mass_loss_guard_runs: int
+        self, violated: Report, elapsed_ms: Callable[[], int], trace: Trace, *, world: World
     ) -> None:
-        self._mass_loss_guard_runs = mass_loss_guard_runs
+        self._mass_loss_guard_runs = world.mass_loss_guard_runs
+        self._drift_ppm = world.faults.clock_drift_ppm
         self._lost_at_ms: list[int] = []
         self._violated, self._elapsed_ms, self._trace = violated, elapsed_ms, trace
         self.records: dict[Key, Record] = {}
         self.revision = Revision(0)
+        self.commits: dict[Revision, Commit] = {}
         self.leases = Leases()
         self.live: dict[ReplicaId, RunId] = {}
         self.claimed: dict[RunId, None] = {}
@@ -151,6 +157,11 @@ class RecordsAuditor:
 
     # --- commits ---
 
+    def carried_out(self, transaction: Transaction, commit: Commit) -> None:
+        """Just before the commit is taken over."""
+        for fault in step_faults(transaction, commit, self.records):
+            self._violated(fault)
+
     def committed(self, _history: History, commit: Commit) -> None:
         if commit.revision != self.revision + 1:
             self._violated(f"revision {commit.revision} follows {self.revision}")
@@ -159,6 +170,7 @@ class RecordsAuditor:
             isinstance(r.entity, Pool) and not self._is_same_spec(r.entity) for r in commit.records
         )
         self._since_fleet_changed = 0 if changes_fleet or commit.removed else self._since_fleet_changed + 1
+        self.commits[commit.revision] = commit
         self._trace.add(f"commit {commit.revision} {said_of(commit)}")
         before = {key: self.records.get(key) for key in (key_of(r.entity) for r in commit.records)}
         for record in commit.records:
@@ -263,7 +275,8 @@ class RecordsAuditor:
     def _check_guard(self) -> None:
         """At each loss that no operator declared: few within an hour of one leader."""
         now_ms = self._elapsed_ms()
-        self._lost_at_ms = [at_ms for at_ms in self._lost_at_ms if at_ms > now_ms - LOSS_WINDOW_MS] + [now_ms]
+        window_ms = LOSS_WINDOW_MS * MILLION // (MILLION + self._drift_ppm)
+        self._lost_at_ms = [at_ms for at_ms in self._lost_at_ms if at_ms > now_ms - window_ms] + [now_ms]
         if len(self._lost_at_ms) > self._mass_loss_guard_runs:
             self._violated(
                 f"{len(self._lost_at_ms)} runs were lost within {LOSS_WINDOW_MS} ms, "
@@ -292,6 +305,8 @@ class RecordsAuditor:
         if old is None:
             self.count("jobs")
             return
+        if job.outcome is not None and old.outcome is None:
+            self.count("jobs finished")
         if old.outcome is not None and job.outcome is not old.outcome:
             self._violated(f"job {job.id} was {old.outcome} and is now {job.outcome}")
         if old.cancel_requested_at_ms is not None and job.cancel_requested_at_ms is None:
@@ -304,7 +319,7 @@ class RecordsAuditor:
             self._violated(f"session of {session.launcher_id} fell from {old.number} to {session.number}")
         if session.is_expired and old is not None and not old.is_expired:
             self.count("leases expired")
-            earliest_ms = self.leases.earliest_end_ms(old)
+            earliest_ms = self.leases.earliest_end_ms(old, drift_ppm=self._drift_ppm)
             if self._elapsed_ms() < earliest_ms:
                 self._violated(
                     f"the lease of {session.launcher_id} expired at {self._elapsed_ms()} ms, "
