@@ -6,6 +6,7 @@ import structlog
 
 from scheduler.control.leases import LeaseWatch, LossGuard
 from scheduler.control.tools import Tools
+from scheduler.model.quarantine import may_be_claimed_unknown
 from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
@@ -89,6 +90,8 @@ def unreachable(state: State, now_ms: int, *, fence: Fence) -> Iterator[Transact
     for run, session in _held(
         state, lambda run, session: is_over(state, session) or is_orphaned(state, run, session)
     ):
+        if may_be_claimed_unknown(state, run):
+            continue
         found = run_moves.live_run(state, run.id)
         assert found is not None, run
         if run.state is RunState.PLACED:

@@ -140,6 +140,7 @@ class Pool:
     """A pool with its parts.
 
     Attributes:
+        made_at_ms: tells it from an earlier pool of this id that was deleted.
         spec_generation: rises with each change of the operator's part, from 1.
         availability: set exactly for rented pools.
         deleting: takes nothing new and goes away when its last run has ended.
@@ -147,6 +148,7 @@ class Pool:
 
     id: PoolId
     spec: PoolSpec
+    made_at_ms: int = 0
     spec_generation: int = 1
     status: PoolStatus = PoolStatus()
     cordon: Cordon | None = None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from scheduler.model.ids import LauncherId
 from scheduler.model.job import Job
 from scheduler.model.plan import Step
+from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
 
 
@@ -26,6 +27,12 @@ def _may_hold_unknown(state: State, launcher_id: LauncherId) -> bool:
     return not session.is_expired or not all(
         pool.spec.self_fencing for pool in state.pools() if pool.spec.launcher_id == launcher_id
     )
+
+
+def may_be_claimed_unknown(state: State, run: Run) -> bool:
+    """Whether the store may have lost the claim of an offer, so that its tasks may live."""
+    is_old_offer = run.state is RunState.PLACED and run.history != state.history
+    return is_old_offer and _may_hold_unknown(state, run.launcher_id)
 
 
 def is_of_earlier_history(state: State, job: Job) -> bool:

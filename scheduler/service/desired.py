@@ -29,11 +29,19 @@ class DesiredRun:
     grace_period_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class ServedPool:
+    """A pool to serve; one that was deleted and made again is another: its launcher tells its status anew."""
+
+    spec: PoolSpec
+    made_at_ms: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
     """Everything a launcher should serve and hold, by id."""
 
-    pools: Mapping[PoolId, PoolSpec]
+    pools: Mapping[PoolId, ServedPool]
     runs: Mapping[RunId, DesiredRun]
 
 
@@ -42,7 +50,8 @@ def desired(state: State, launcher_id: LauncherId) -> Desired:
     pools = served_pools(state, launcher_id)
     runs = [run for pool in pools for run in _launched_here(state, pool)]
     return Desired(
-        pools={pool.id: pool.spec for pool in pools}, runs={run.id: _desired_run(run) for run in runs}
+        pools={pool.id: ServedPool(pool.spec, pool.made_at_ms) for pool in pools},
+        runs={run.id: _desired_run(run) for run in runs},
     )
 
 
@@ -85,7 +94,7 @@ def delta(before: Desired, after: Desired) -> Delta:
     """What brings a launcher from one desire to the next; pools come before the runs on them."""
     return Delta(
         pools=tuple(
-            (i, after.pools[i]) for i in sorted(after.pools) if before.pools.get(i) != after.pools[i]
+            (i, after.pools[i].spec) for i in sorted(after.pools) if before.pools.get(i) != after.pools[i]
         ),
         removed_pools=tuple(sorted(before.pools.keys() - after.pools.keys())),
         runs=tuple(after.runs[i] for i in sorted(after.runs) if before.runs.get(i) != after.runs[i]),

@@ -161,6 +161,8 @@ class Launchers:
         if found is None:
             raise IllegalTransition(f"run {run_id} ended as it was claimed: nothing may be started for it")
         payload = await self._parts.store.get(Key(Kind.PAYLOAD, found.job.id))
+        if payload is None:  # the store has just lost the job, and this process does not know it yet
+            raise NotFound("job", found.job.id)
         assert isinstance(payload, LaunchPayload), found.job.id
         return Claim(
             run=found.run,

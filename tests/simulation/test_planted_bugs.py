@@ -108,7 +108,8 @@ class HastyLauncher(SimulatedLauncher):
             found = live_run(self._network.replica().parts.state, run_id)
             if found is not None:
                 payload = LaunchPayload(job_id=found.job.id, command=(), env=())
-                return Claim(run=found.run, job_name=found.job.spec.name, replica_index=0, payload=payload)
+                run = replace(found.run, claimed_at_ms=0)
+                return Claim(run=run, job_name=found.job.spec.name, replica_index=0, payload=payload)
         return await super()._claim_until_answered(ref, run_id)
 
 

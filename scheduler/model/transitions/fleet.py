@@ -23,7 +23,7 @@ def applied(state: State, pool_id: PoolId, spec: PoolSpec, *, now_ms: int) -> Tr
         return None
     if old is None:
         check: Check = IsAbsent(key)
-        pool = Pool(id=pool_id, spec=spec, availability=_availability(spec, None, now_ms))
+        pool = Pool(id=pool_id, spec=spec, made_at_ms=now_ms, availability=_availability(spec, None, now_ms))
     else:
         _refuse_what_runs_cannot_follow(state, old, spec)
         check = IsAt(key, state.version(key))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from scheduler.model.ids import ReplicaId, replica_id_of, run_id_of
 from scheduler.model.job import Job, JobPhase
 from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX
+from scheduler.model.quarantine import may_be_claimed_unknown
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import EndReason, Run, RunState
@@ -76,6 +77,8 @@ def _of_replica(
         return
     found = live_run(state, replica.live_run)
     assert found is not None, replica
+    if may_be_claimed_unknown(state, found.run):
+        return
     transaction = _of_run(state, found, now_ms=now_ms, fence=fence)
     if transaction is not None:
         yield transaction
@@ -115,7 +118,8 @@ def due_at_ms(state: State, job: Job, run: Run) -> int | None:
 
 def next_due_ms(state: State) -> int | None:
     """When the clock ends the next run."""
-    runs = [(state.job(run.job_id), run) for run in state.all_live_runs()]
+    known = (run for run in state.all_live_runs() if not may_be_claimed_unknown(state, run))
+    runs = [(state.job(run.job_id), run) for run in known]
     due = [due_at_ms(state, job, run) for job, run in runs if job is not None]
     return min((each for each in due if each is not None), default=None)
 

@@ -5,12 +5,16 @@ from dataclasses import replace
 import pytest
 
 from scheduler.model.errors import IllegalTransition, NotFound, StaleSession
-from scheduler.model.ids import JobId
+from scheduler.model.ids import JobId, Principal
+from scheduler.model.records import Key, Kind
 from scheduler.model.run import EndReason, Run, RunState
+from scheduler.model.transaction import Transaction
 from scheduler.model.transitions.adoption import RunFacts
 from scheduler.service.launchers import Report, SessionRef
 from tests.builders import a_pool
 from tests.cell import Cell, a_cell
+
+ALICE = Principal("alice")
 
 
 def told(run: Run, state: RunState, end_reason: EndReason | None = None) -> Report:
@@ -165,3 +169,31 @@ async def test_old_replicas_wait_for_every_launcher_and_new_jobs_do_not() -> Non
         await cell.attach("far")
         await cell.run_cycle()
         assert cell.live_run(old).run_token > 2**20
+
+
+async def test_an_offer_whose_claim_may_be_lost_is_not_ended_before_its_launcher_has_spoken() -> None:
+    async with a_cell() as cell:
+        ref, job_id, _ = await submitted(cell)
+        await cell.run_cycle()
+        since = cell.mirror.state.revision
+        run = await claimed(cell, ref, job_id)
+        await lose(cell, since=since)
+        await cell.jobs.cancel(job_id, reason="", version=None, principal=ALICE, request_id="cancel")
+
+        await cell.run_cycle()
+        assert cell.run(run.id).state is RunState.PLACED
+        await cell.launchers.report(await reopened(cell), told(run, RunState.RUNNING))
+        await cell.run_cycle()
+
+        assert cell.run(run.id).stop_reason is EndReason.CANCELLED
+
+
+async def test_a_claim_is_refused_when_the_store_has_just_lost_the_job() -> None:
+    async with a_cell() as cell:
+        ref, job_id, _ = await submitted(cell)
+        await cell.run_cycle()
+        run = await claimed(cell, ref, job_id)
+        await cell.memory.transact([Transaction(deletes=(Key(Kind.PAYLOAD, job_id),))])
+
+        with pytest.raises(NotFound):
+            await cell.claim(ref, run.id)
