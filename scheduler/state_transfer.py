@@ -98,6 +98,7 @@ async def import_state(settings: Settings, file: Path) -> int:
         state = await store.load()
         if any(state.count(kind) for kind in Kind if kind not in UNMIRRORED):
             raise BadStateFile(f"the store of cell {settings.cell} is not empty; import needs an empty one")
+        await store.renew_history(fence)  # launchers must say what they hold, and no run token comes again
         for start in range(0, len(entities), RECORDS_PER_TRANSACTION):
             puts = tuple(Put(entity=entity) for entity in entities[start : start + RECORDS_PER_TRANSACTION])
             (outcome,) = await store.transact([Transaction(puts=puts, fence=fence)])

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import cast
 
 from scheduler.codec.records import decode_entity, decode_record
@@ -26,6 +27,14 @@ SCHEMA = "1"  # of keys and fields; that of entities is in their bytes
 
 RECORDS_PER_SCAN = 500
 LOAD_ATTEMPTS_MAX = 3
+
+
+class Judged(StrEnum):
+    """What becomes of the history when a leader vouches for the server."""
+
+    KEEP = "keep"
+    NEW = "new"
+    RENEW = "renew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +118,7 @@ class RedisStore:
             raise StoreMisconfigured(f"schema of the stored keys must be {SCHEMA}, got {schema!r}")
         if history is None:
             with suppress(LostLeadership):  # another process that started now has begun one
-                await self._adopt_history(fence=None, run_id=server.run_id, keeps=False)
+                await self._adopt_history(fence=None, run_id=server.run_id, judged=Judged.NEW)
 
     async def _load_functions(self) -> None:
         try:
@@ -271,11 +280,16 @@ class RedisStore:
             raise StoreUnavailable(str(error)) from error
         is_alone = server.is_alone and self._link.topology.kind is TopologyKind.SERVER
         keeps = self._settings.durability is Durability.ALWAYS and is_alone
-        return await self._adopt_history(fence=fence, run_id=server.run_id, keeps=keeps)
+        judged = Judged.KEEP if keeps else Judged.NEW
+        return await self._adopt_history(fence=fence, run_id=server.run_id, judged=judged)
 
-    async def _adopt_history(self, *, fence: Fence | None, run_id: str, keeps: bool) -> History:
+    async def renew_history(self, fence: Fence) -> History:
+        """Begin a new history, above every revision of this one's past: foreign records are to be written."""
+        server = await inspect(self._link, self._settings.durability)
+        return await self._adopt_history(fence=fence, run_id=server.run_id, judged=Judged.RENEW)
+
+    async def _adopt_history(self, *, fence: Fence | None, run_id: str, judged: Judged) -> History:
         keys = (self._keys.meta, self._keys.stream)
-        judged = "keep" if keeps else "new"
         new_history = secrets.token_hex(8)
         reply = await self._call_durably(
             "adopt_history", keys, str(fence or ""), run_id, new_history, judged, SCHEMA

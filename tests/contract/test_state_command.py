@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from scheduler.model.ids import CellId, ReplicaId, RunId
+from scheduler.model.ids import REVISIONS_PER_SECOND, CellId, ReplicaId, RunId
 from scheduler.model.records import Kind
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.transaction import Put, Transaction
@@ -34,6 +34,11 @@ async def ids_of(url: str, cell: CellId) -> list[str]:
         return (await store.load()).ids(Kind.JOB)
 
 
+async def first_revision(url: str, cell: CellId) -> int:
+    async with open_redis_store(RedisSettings(url=url, cell=cell)) as store:
+        return min(record.version for record in (await store.load()).records(Kind.JOB))
+
+
 async def wipe(url: str, cell: CellId) -> None:
     import redis
 
@@ -55,6 +60,7 @@ def test_an_export_is_imported_into_an_empty_store_only(real_url: str, tmp_path:
 
     assert (exported.exit_code, refused.exit_code, imported.exit_code) == (0, 2, 0), imported.output
     assert "2 records" in imported.output
+    assert asyncio.run(first_revision(real_url, cell)) > REVISIONS_PER_SECOND
     assert asyncio.run(ids_of(real_url, cell)) == ["one"]
     assert Path(file).stat().st_mode & 0o077 == 0
 

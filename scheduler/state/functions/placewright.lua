@@ -174,7 +174,8 @@ end
 -- ARGV[1]  fence of the leader; needed unless the store is new
 -- ARGV[2]  run id of the server that ARGV[4] was judged by
 -- ARGV[3]  id of a new history
--- ARGV[4]  "keep" or "new": whether this server surely has every acknowledged write
+-- ARGV[4]  "keep" or "new": whether this server surely has every acknowledged write; "renew": a new history
+--          in any case, since records of another store's past are about to be written
 -- ARGV[5]  schema of keys and fields, for a new store
 -- return "OK" and the history; "FENCE" if the fence is not the newest; "SERVER" if this is another server
 local function adopt_history(keys, args)
@@ -182,7 +183,7 @@ local function adopt_history(keys, args)
   local run_id = server_run_id()
   if run_id ~= args[2] then return {'SERVER'} end
   if meta[1] and meta[3] ~= args[1] then return {'FENCE'} end
-  if meta[2] == run_id then return {'OK', meta[1]} end
+  if meta[2] == run_id and args[4] ~= 'renew' then return {'OK', meta[1]} end
   local history = meta[1]
   if not history then
     redis.call('HSET', keys[1], 'revision', '0', 'schema', args[5])
