@@ -77,9 +77,9 @@ def answers(port: int) -> bool:
         return False
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
+def wait_until(holds: Callable[[], bool], *, within_seconds: float = STARTED_WITHIN_SECONDS) -> None:
     """Look until it holds; a server that is promoted cuts its clients off."""
-    deadline = time.monotonic() + STARTED_WITHIN_SECONDS
+    deadline = time.monotonic() + within_seconds
     while True:
         with suppress(redis.exceptions.ConnectionError):
             if holds():
