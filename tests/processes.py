@@ -184,9 +184,9 @@ class Cell:
 
 
 @contextmanager
-def a_cell(folder: Path, *pools: Mapping[str, object]) -> Iterator[Cell]:
+def a_cell(folder: Path, *pools: Mapping[str, object], options: Sequence[str] = ()) -> Iterator[Cell]:
     """A cell of these pools that has not been started yet."""
-    cell = Cell(folder, f"--fleet={write_fleet(folder, pools)}")
+    cell = Cell(folder, f"--fleet={write_fleet(folder, pools)}", *options)
     try:
         yield cell
     finally:
@@ -194,9 +194,9 @@ def a_cell(folder: Path, *pools: Mapping[str, object]) -> Iterator[Cell]:
 
 
 @contextmanager
-def a_running_cell(folder: Path, *pools: Mapping[str, object]) -> Iterator[Cell]:
+def a_running_cell(folder: Path, *pools: Mapping[str, object], options: Sequence[str] = ()) -> Iterator[Cell]:
     """A cell whose service and launchers run and whose pools are ready."""
-    with a_cell(folder, *pools) as cell:
+    with a_cell(folder, *pools, options=options) as cell:
         cell.start_service()
         for launcher_id in sorted({str(pool["launcher_id"]) for pool in pools}):
             cell.start_launcher(launcher_id)
