@@ -28,6 +28,7 @@ WirePut = tuple[int, str, str, bool, int, int]
 WireDelete = tuple[int, str, str]
 WireTransaction = tuple[str, list[WireCheck], list[WirePut], list[WireDelete]]
 
+TAKEN_ON = frozenset({Kind.JOB, Kind.POOL})
 ENTITIES_BEFORE = 2  # of ARGV, where Lua counts from 1
 NOTHING = b"."  # the only field of a commit that changed nothing mirrored
 
@@ -50,6 +51,12 @@ class Prepared:
     def is_urgent(self) -> bool:
         """Whether it is a launcher's or the leader's: users' requests have the record of a request id."""
         return all(key.kind is not Kind.IDEMPOTENCY for key in self.keys)
+
+    @property
+    def takes_on(self) -> bool:
+        """Whether it makes a job or a pool: what may not use the store's last memory."""
+        checks = self.transaction.checks
+        return any(isinstance(check, IsAbsent) and check.key.kind in TAKEN_ON for check in checks)
 
     @property
     def is_control(self) -> bool:

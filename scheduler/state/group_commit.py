@@ -15,7 +15,7 @@ from scheduler.state.limits import (
     URGENT_TRANSACTIONS_WAITING_MAX,
 )
 
-Call = Callable[[Sequence[Prepared]], Awaitable[Sequence[Outcome]]]
+Call = Callable[[Sequence[Prepared]], Awaitable[Sequence[Outcome | Overloaded]]]
 
 ARRIVAL_TURNS_MAX = 64  # of the event loop
 QUIET_TURNS = 4  # without an arrival, after which nobody is on the way
@@ -127,7 +127,9 @@ class GroupCommit:
                 _fail(waiting, error)
             return
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            if not waiting.outcome.done():
+            if isinstance(outcome, Overloaded):
+                _fail(waiting, outcome)
+            elif not waiting.outcome.done():
                 waiting.outcome.set_result(outcome)
 
 

@@ -36,21 +36,21 @@ META = KeyPattern(
     content="history; revision, of the newest commit; server_run_id, of the server the history was made or "
     "kept on; fence_number, the highest given; fence, '<number>:<nonce>' that writes are compared with; "
     "schema, of keys and fields",
-    writer="transact, lead, release, adopt_history",
+    writer="transact, transact_reserved, lead, release, adopt_history",
     expiry="never",
 )
 RECORDS = KeyPattern(
     pattern="pw:{{{cell}}}:{kind}",
     type="hash",
     content="by record id: '<version> <planning_version> ' and the entity's bytes",
-    writer="transact",
+    writer="transact, transact_reserved",
     expiry="never; records of jobs that finished long ago are deleted by the leader",
 )
 RECORD = KeyPattern(
     pattern="pw:{{{cell}}}:{kind}:{id}",
     type="string",
     content="one record of an unmirrored kind, as in a hash of records",
-    writer="transact",
+    writer="transact, transact_reserved",
     expiry="as its put says (PX), else never",
 )
 STREAM = KeyPattern(
@@ -58,7 +58,7 @@ STREAM = KeyPattern(
     type="stream",
     content="entry '<revision>-0' is a commit: field '+<kind>:<id>' with the record as stored, "
     "field '-<kind>:<id>' for a removed one, field '.' alone when nothing mirrored changed",
-    writer="transact; adopt_history removes it when it makes a new history",
+    writer="transact, transact_reserved; adopt_history removes it when it makes a new history",
     expiry="trimmed to about COMMITS_RETAINED_MAX entries",
 )
 LEADER = KeyPattern(

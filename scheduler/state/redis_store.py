@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import cast
 
 from scheduler.codec.records import decode_entity, decode_record
-from scheduler.model.errors import CursorTooOld, LostLeadership, StoreUnavailable
+from scheduler.model.errors import CursorTooOld, LostLeadership, Overloaded, StoreUnavailable
 from scheduler.model.ids import CellId, History, Revision
 from scheduler.model.records import UNMIRRORED, Entity, Key, Kind
 from scheduler.model.state import State
@@ -25,6 +25,7 @@ from scheduler.state.topology import NO_TLS_FILES, StoreTlsFiles, TopologyKind
 
 SCHEMA = "1"  # of keys and fields; that of entities is in their bytes
 
+OUT_OF_MEMORY = "OOM"
 RECORDS_PER_SCAN = 500
 LOAD_ATTEMPTS_MAX = 3
 
@@ -138,11 +139,25 @@ class RedisStore:
         """As the port says; transactions of concurrent callers share calls."""
         return await self._group_commit.commit([prepared(transaction) for transaction in transactions])
 
-    async def _transact(self, batch: Sequence[Prepared]) -> Sequence[Outcome]:
+    async def _transact(self, batch: Sequence[Prepared]) -> Sequence[Outcome | Overloaded]:
+        """The outcomes; above `maxmemory` nothing new is taken on, and the others are carried out."""
+        if not any(one.takes_on for one in batch):
+            return await self._carry_out("transact_reserved", batch)
+        try:
+            return await self._carry_out("transact", batch)
+        except CommandRefused as error:
+            if error.code != OUT_OF_MEMORY:
+                raise
+            full = Overloaded(f"{self._link.url_shown}: {error}", limit="STORE_MEMORY")
+        others = [one for one in batch if not one.takes_on]
+        outcomes = iter(await self._carry_out("transact_reserved", others) if others else [])
+        return [full if one.takes_on else next(outcomes) for one in batch]
+
+    async def _carry_out(self, function: str, batch: Sequence[Prepared]) -> Sequence[Outcome]:
         arguments = arguments_of(batch, self._keys)
         retained = self._settings.commits_retained
         reply = await self._call_durably(
-            "transact", arguments.keys, retained, arguments.packed, *arguments.entities
+            function, arguments.keys, retained, arguments.packed, *arguments.entities
         )
         self._expect_ok(reply)
         return outcomes_of(batch, cast(list[list[int]], reply[1:]))

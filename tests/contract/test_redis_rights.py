@@ -1,5 +1,6 @@
 """What the store needs of a server: its functions, rights, memory and TLS."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,10 +10,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from scheduler.model.errors import StoreUnavailable
-from scheduler.model.ids import CellId
-from scheduler.model.records import Kind
-from scheduler.model.transaction import Committed, Put, Transaction
+from scheduler.model.errors import Overloaded, StoreUnavailable
+from scheduler.model.ids import CellId, Revision
+from scheduler.model.records import Key, Kind
+from scheduler.model.transaction import Committed, IsAbsent, Put, Transaction
 from scheduler.state.library import LIBRARY_NAME, library_of
 from scheduler.state.link import Link
 from scheduler.state.redis_store import RedisSettings, open_redis_store
@@ -73,16 +74,26 @@ async def test_a_missing_right_is_told(server: str, missing: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-async def test_a_full_memory_writes_nothing_and_keeps_the_leader(server: str) -> None:
+async def test_a_full_memory_takes_nothing_on_and_lets_the_rest_go_on(server: str) -> None:
     async with open_redis_store(RedisSettings(url=server, cell=CellId("main"))) as store:
+        await store.transact([a_new_job("old")])
         with redis.Redis(unix_socket_path=server.removeprefix("unix://")) as admin:
             admin.config_set("maxmemory", 1)
-            with pytest.raises(StoreUnavailable, match="maxmemory"):
-                await store.transact([a_write("refused")])
+            refused, changed = await asyncio.gather(
+                store.transact([a_new_job("new")]), store.transact([a_write("old")]), return_exceptions=True
+            )
             assert await store.acquire("leader", duration_ms=60_000) is not None
             admin.config_set("maxmemory", 0)
         state = await store.load()
-        assert (state.revision, state.ids(Kind.JOB)) == (0, [])
+
+    assert isinstance(refused, Overloaded)
+    assert refused.limit == "STORE_MEMORY"
+    assert changed == [Committed(Revision(2))]
+    assert (state.revision, state.ids(Kind.JOB)) == (2, ["old"])
+
+
+def a_new_job(name: str) -> Transaction:
+    return Transaction(checks=(IsAbsent(Key(Kind.JOB, name)),), puts=(Put(entity=a_job(name)),))
 
 
 async def test_two_versions_of_the_functions_are_side_by_side(real_url: str) -> None:

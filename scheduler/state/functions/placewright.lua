@@ -198,11 +198,12 @@ local function adopt_history(keys, args)
 end
 
 redis.register_function('placewright_v1_transact', transact)
--- With memory full there is still a leader, who can see to it that records are deleted.
+-- Above maxmemory nothing new is taken on, but what is there is still cancelled, reported, ended and removed.
 local function register_without_memory_check(name, callback)
   redis.register_function({function_name = name, callback = callback, flags = {'allow-oom'}})
 end
 
+register_without_memory_check('placewright_v1_transact_reserved', transact)
 register_without_memory_check('placewright_v1_lead', lead)
 register_without_memory_check('placewright_v1_release', release)
 register_without_memory_check('placewright_v1_adopt_history', adopt_history)
