@@ -286,7 +286,9 @@ def test_a_planted_difference_is_found_and_mended(tmp_path: Path) -> None:
             valkey.hset(records, job.job_id, before.replace(b"rewritten", b"corrected"))
             wait_until(lambda: replica.metric("placewright_mirror_differences_total") == 1, "it is counted")
 
-            assert client.get_job(job.job_id).name == "corrected"
+            wait_until(
+                lambda: client.get_job(job.job_id).name == "corrected", "the loaded state is taken over"
+            )
         assert f'"job/{job.job_id}"' in replica.log.read_text().replace("'", '"')
         assert replica.readiness() == (200, "ready\n")
 

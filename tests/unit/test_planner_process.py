@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -13,7 +14,7 @@ import pytest_asyncio
 from scheduler.codec.plans import decode_plan, encode_plan
 from scheduler.model.deferral import Deferral, DeferralReason
 from scheduler.model.errors import PlannerFailed
-from scheduler.model.ids import JobId, ReplicaId, Revision
+from scheduler.model.ids import History, JobId, ReplicaId, Revision
 from scheduler.model.plan import Plan, PlanMethod, Step, WorkLimits
 from scheduler.model.records import Key, Kind, Record
 from scheduler.model.state import State
@@ -37,11 +38,12 @@ from tests.builders import (
 )
 
 LIMITS = WorkLimits(deterministic_time=0.5)
-FIRST, SECOND = a_job("first"), a_job("second")
+HISTORY = "history"
+FIRST, SECOND = (replace(a_job(name), history=History(HISTORY)) for name in ("first", "second"))
 
 
 def a_small_state() -> State:
-    return a_state(FIRST, a_replica(FIRST), a_pool(), a_rented_pool())
+    return a_state(FIRST, a_replica(FIRST), a_pool(), a_rented_pool(), history=HISTORY)
 
 
 def second_arrives(revision: int = 2) -> Commit:
