@@ -99,7 +99,8 @@ async def test_what_is_observed_is_planned_for(planner: Planner) -> None:
 
 async def test_a_reset_replaces_the_state(planner: Planner) -> None:
     await planner.reset(a_small_state())
-    await planner.reset(a_state(SECOND, a_replica(SECOND), a_pool(), revision=7, history="another"))
+    second = replace(SECOND, history=History("another"))
+    await planner.reset(a_state(second, a_replica(second), a_pool(), revision=7, history="another"))
 
     floor, _ = await plans_by(planner)
 
