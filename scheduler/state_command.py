@@ -57,13 +57,27 @@ def import_state(
 
 @app.command("check")
 def check_state(
-    redis_url: RedisUrl = None, data_dir: DataDir = None, cell: Cell = None, durability: Durability = None
+    redis_url: RedisUrl = None,
+    data_dir: DataDir = None,
+    cell: Cell = None,
+    durability: Durability = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Mend what can be mended, in a new history. No service may lead it."),
+    ] = False,
 ) -> None:
-    """Check that the records agree with each other; prints one row per fault and then exits with 1."""
+    """Check that the records agree with each other; prints one row per fault and then exits with 1.
+
+    With --repair the rows of what was changed come first. Records that belong to nothing are removed,
+    replicas follow what their runs say; what would need a guess stays.
+    """
     from scheduler import state_transfer
     from scheduler.model.invariants import findings_of
 
-    state = _run(state_transfer.load(_settings(redis_url, data_dir, cell, durability)))
+    settings = _settings(redis_url, data_dir, cell, durability)
+    for mended in _run(state_transfer.repair(settings)) if repair else ():
+        typer.echo(f"{mended.key.kind:<10} {mended.key.id:<63} {mended.said}")
+    state = _run(state_transfer.load(settings))
     findings = sorted(findings_of(state), key=lambda finding: (finding.kind, finding.id))
     for finding in findings:
         typer.echo(f"{finding.kind:<10} {finding.id:<63} {finding.fault}")

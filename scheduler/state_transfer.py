@@ -15,25 +15,56 @@ from scheduler.codec.records import SCHEMA_VERSION, UnreadableRecord, decode_ent
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.job import Job
 from scheduler.model.records import UNMIRRORED, Entity, Key, Kind, key_of
+from scheduler.model.repairs import Repair, repairs_of
 from scheduler.model.state import State
-from scheduler.model.transaction import Committed, Put, Transaction
+from scheduler.model.transaction import Committed, Fence, Put, Transaction
 from scheduler.settings import Settings
 from scheduler.state.redis_store import RedisStore
 
 FORMAT = "placewright-state-1"
-IMPORT_LEASE_MS = 600_000
+LEASE_MS = 600_000
 RECORDS_PER_NOTE = 10_000
 RECORDS_PER_TRANSACTION = 100
 
 
 class BadStateFile(PlacewrightError):
-    """The file is no export that this version reads, or the store may not be written to."""
+    """The file is no export that this version reads, or the store may not be written to now."""
 
 
 async def load(settings: Settings) -> State:
     """The whole state of the cell."""
     async with AsyncExitStack() as stack:
         return await (await open_store(settings, stack)).load()
+
+
+async def repair(settings: Settings) -> list[Repair]:
+    """Mend the cell's records, round by round, until nothing more can be; what was changed.
+
+    Raises:
+        BadStateFile: a service leads the cell.
+    """
+    done: list[Repair] = []
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings, stack)
+        fence = await _leading(store, stack)
+        while repairs := list(repairs_of(await store.load(), fence=fence)):
+            if not done:
+                await store.renew_history(fence)
+                repairs = list(repairs_of(await store.load(), fence=fence))
+            outcomes = await store.transact([one.transaction for one in repairs])
+            mended = [one for one, o in zip(repairs, outcomes, strict=True) if isinstance(o, Committed)]
+            if not mended:
+                raise BadStateFile("the records change while they are mended: stop the service first")
+            done += mended
+    return done
+
+
+async def _leading(store: RedisStore, stack: AsyncExitStack) -> Fence:
+    fence = await store.acquire(f"state-command-{os.getpid()}", duration_ms=LEASE_MS)
+    if fence is None:
+        raise BadStateFile("a service leads this cell: stop it first")
+    stack.push_async_callback(store.release, fence)
+    return fence
 
 
 async def export_state(settings: Settings, file: Path) -> int:
@@ -91,10 +122,7 @@ async def import_state(settings: Settings, file: Path) -> int:
     entities = _entities_of(file, settings.cell)  # read whole first: a broken file writes nothing
     async with AsyncExitStack() as stack:
         store = await open_store(settings, stack)
-        fence = await store.acquire(f"state-import-{os.getpid()}", duration_ms=IMPORT_LEASE_MS)
-        if fence is None:
-            raise BadStateFile("a service leads this cell: stop it first")
-        stack.push_async_callback(store.release, fence)
+        fence = await _leading(store, stack)
         state = await store.load()
         if any(state.count(kind) for kind in Kind if kind not in UNMIRRORED):
             raise BadStateFile(f"the store of cell {settings.cell} is not empty; import needs an empty one")

@@ -73,3 +73,23 @@ def test_check_tells_each_fault(real_url: str) -> None:
 
     assert checked.exit_code == 1
     assert "its live run gone does not exist" in checked.output
+
+
+def test_repair_mends_what_needs_no_guess_in_a_new_history(real_url: str) -> None:
+    cell = a_cell()
+    asyncio.run(write(real_url, cell))
+    options = [f"--redis-url={real_url}", f"--cell={cell}"]
+
+    repaired = CliRunner().invoke(app, ["check", "--repair", *options])
+    checked = CliRunner().invoke(app, ["check", *options])
+
+    assert repaired.exit_code == 0, repaired.output
+    assert "waits again: its live run does not exist" in repaired.output
+    assert checked.exit_code == 0
+    assert "0 faults" in checked.output
+    assert asyncio.run(newest_revision(real_url, cell)) > REVISIONS_PER_SECOND
+
+
+async def newest_revision(url: str, cell: CellId) -> int:
+    async with open_redis_store(RedisSettings(url=url, cell=cell)) as store:
+        return (await store.load()).revision
