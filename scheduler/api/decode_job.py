@@ -243,11 +243,8 @@ def no_such_slice(topology: str, accelerator: Accelerator) -> str:
 def _decode_constraints(message: job_pb2.Constraints, checks: Checks) -> Constraints:
     if not message.ByteSize():
         return ANYWHERE
-    for name in (
-        "allowed_locations", "denied_locations", "allowed_pools", "denied_pools", "markets", "residency"
-    ):  # fmt: skip
-        count = len(getattr(message, name))
-        checks.count(f"spec.constraints.{name}", count, 0, limits.CONSTRAINT_ITEMS_MAX)
+    for field, items in message.ListFields():
+        checks.count(f"spec.constraints.{field.name}", len(items), 0, limits.CONSTRAINT_ITEMS_MAX)
     constraints = Constraints(
         allowed_locations=_decode_locations(message.allowed_locations, checks, "allowed_locations"),
         denied_locations=_decode_locations(message.denied_locations, checks, "denied_locations"),
@@ -289,6 +286,8 @@ def _decode_markets(values: Iterable[int], checks: Checks) -> tuple[Market, ...]
 
 
 def _check_contradictions(constraints: Constraints, checks: Checks) -> None:
+    if not constraints.denied_pools and not constraints.denied_locations:
+        return
     both = set(constraints.allowed_pools) & set(constraints.denied_pools)
     if both:
         checks.add("spec.constraints.denied_pools", f"{', '.join(sorted(both))}: both allowed and denied")

@@ -56,23 +56,24 @@ def encode_job(view: JobView, history: History) -> job_pb2.Job:
 
 
 def encode_spec(spec: JobSpec) -> job_pb2.JobSpec:
-    message = job_pb2.JobSpec(
+    training = inference = None
+    if spec.training is not None:
+        training = job_pb2.Training(estimated_duration=duration(spec.training.estimated_duration_ms))
+    if spec.inference is not None:
+        inference = job_pb2.Inference(max_replicas=spec.inference.replicas)
+    return job_pb2.JobSpec(
         name=spec.name,
         queue=spec.queue,
         priority_class=spec.priority_class,
         launched_by=enums.LAUNCHED_BY.to_wire(spec.launched_by),  # type: ignore[arg-type]  # as above
+        training=training,
+        inference=inference,
         alternatives=[_encode_alternative(alternative) for alternative in spec.alternatives],
         constraints=_encode_constraints(spec.constraints),
         max_duration=duration(spec.max_duration_ms),
         grace_period=duration(spec.grace_period_ms),
         retry=job_pb2.Retry(user_errors=spec.user_error_retries),
     )
-    if spec.training is not None:
-        estimated = duration(spec.training.estimated_duration_ms)
-        message.training.CopyFrom(job_pb2.Training(estimated_duration=estimated))
-    if spec.inference is not None:
-        message.inference.CopyFrom(job_pb2.Inference(max_replicas=spec.inference.replicas))
-    return message
 
 
 def _encode_alternative(alternative: Alternative) -> job_pb2.Alternative:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from scheduler.model.guidance import GUIDANCE_ID, Guidance
 from scheduler.model.ids import JobId, Revision
@@ -68,9 +68,8 @@ KIND_OF: dict[type, Kind] = {
 CLASS_OF: dict[Kind, type] = {kind: cls for cls, kind in KIND_OF.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The name of a record."""
+class Key(NamedTuple):
+    """The name of a record; a tuple, since every look-up makes and hashes one."""
 
     kind: Kind
     id: str
@@ -78,14 +77,14 @@ class Key:
 
 def key_of(entity: Entity) -> Key:
     match entity:
+        case Job() | Replica() | Run() | Pool() | IdempotencyRecord():  # first, since they are many
+            return Key(KIND_OF[type(entity)], entity.id)
         case LauncherSession():
             return Key(Kind.SESSION, entity.launcher_id)
         case Guidance():
             return Key(Kind.GUIDANCE, GUIDANCE_ID)
         case LaunchPayload():
             return Key(Kind.PAYLOAD, entity.job_id)
-        case Job() | Replica() | Run() | Pool() | IdempotencyRecord():
-            return Key(KIND_OF[type(entity)], entity.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,13 +45,13 @@ def job_view(state: State, job_id: JobId, *, replicas_max: int) -> JobView | Non
     if job is None:
         return None
     replicas = state.replicas_of(job)
-    key = Key(Kind.JOB, job_id)
+    version = state.version(Key(Kind.JOB, job_id))
     return JobView(
         job=job,
         phase=phase_of(job, replicas),
         counts=_counts(job, replicas),
-        version=state.version(key),
-        revision=_newest(state, job, replicas),
+        version=version,
+        revision=_newest(state, version, replicas),
         replicas=tuple(_replica_view(state, r) for r in replicas) if len(replicas) <= replicas_max else (),
         replicas_left_out=len(replicas) > replicas_max,
     )
@@ -77,11 +77,14 @@ def _counts(job: Job, replicas: list[Replica]) -> dict[ReplicaState, int]:
     return counts
 
 
-def _newest(state: State, job: Job, replicas: list[Replica]) -> Revision:
-    keys = [Key(Kind.JOB, job.id)]
-    keys += [Key(Kind.REPLICA, replica.id) for replica in replicas]
-    keys += [Key(Kind.RUN, replica.last_run) for replica in replicas if replica.last_run is not None]
-    return max(record.version for record in map(state.record, keys) if record is not None)
+def _newest(state: State, job_version: Revision, replicas: list[Replica]) -> Revision:
+    newest = job_version
+    for replica in replicas:
+        newest = max(newest, state.version(Key(Kind.REPLICA, replica.id)))
+        run = None if replica.last_run is None else state.record(Key(Kind.RUN, replica.last_run))
+        if run is not None:
+            newest = max(newest, run.version)
+    return newest
 
 
 def _replica_view(state: State, replica: Replica) -> ReplicaView:

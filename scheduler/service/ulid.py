@@ -6,7 +6,8 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RANDOM_BYTES = 10
 RANDOM_BITS = 80
 LENGTH = 26
-SHIFTS = tuple(5 * place for place in reversed(range(LENGTH)))
+PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
+PAIR_SHIFTS = tuple(10 * place for place in reversed(range(LENGTH // 2)))
 
 
 class Ulids:
@@ -25,4 +26,4 @@ class Ulids:
         else:
             self._last += 1
         last = self._last
-        return "".join([ALPHABET[(last >> shift) & 31] for shift in SHIFTS])
+        return "".join([PAIRS[(last >> shift) & 1023] for shift in PAIR_SHIFTS])

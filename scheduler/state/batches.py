@@ -32,6 +32,8 @@ TAKEN_ON = frozenset({Kind.JOB, Kind.POOL})
 ENTITIES_BEFORE = 2  # of ARGV, where Lua counts from 1
 NOTHING = b"."  # the only field of a commit that changed nothing mirrored
 
+KIND_OF_NAME = {kind.value: kind for kind in Kind}
+
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -151,21 +153,21 @@ def commit_of(entry_id: bytes, fields: Sequence[bytes]) -> Commit:
     for name, stored in zip(fields[::2], fields[1::2], strict=True):
         if name == NOTHING:
             continue
-        key = _key(name[1:].decode())
+        kind, id_ = _kind_and_id(name[1:].decode())
         if name.startswith(b"+"):
-            records.append(decode_record(key.kind, stored))
+            records.append(decode_record(kind, stored))
         else:
-            removed.append(key)
+            removed.append(Key(kind, id_))
     revision = Revision(int(entry_id.partition(b"-")[0]))
     return Commit(revision=revision, records=tuple(records), removed=tuple(removed))
 
 
-def _key(name: str) -> Key:
-    kind, _, id_ = name.partition(":")
-    try:
-        return Key(Kind(kind), id_)
-    except ValueError:
-        raise UnreadableRecord(f"records of kind {kind!r} are unknown to this version") from None
+def _kind_and_id(name: str) -> tuple[Kind, str]:
+    text, _, id_ = name.partition(":")
+    kind = KIND_OF_NAME.get(text)
+    if kind is None:
+        raise UnreadableRecord(f"records of kind {text!r} are unknown to this version")
+    return kind, id_
 
 
 def commits_of_entries(entries: object) -> list[Commit]:

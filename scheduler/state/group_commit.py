@@ -17,8 +17,9 @@ from scheduler.state.limits import (
 
 Call = Callable[[Sequence[Prepared]], Awaitable[Sequence[Outcome | Overloaded]]]
 
-ARRIVAL_TURNS_MAX = 64  # of the event loop
-QUIET_TURNS = 4  # without an arrival, after which nobody is on the way
+ARRIVAL_TURNS_MAX = 200  # of the event loop
+QUIET_TURNS_ALONE = 4  # without an arrival, after which nobody is on the way
+QUIET_TURNS_SHARED = 16  # the same after a call that callers shared: who was answered comes back soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class GroupCommit:
         self._urgent: deque[_Waiting] = deque()
         self._ordinary: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
+        self._quiet_turns = QUIET_TURNS_ALONE
         self._closed = False
 
     async def commit(self, transactions: Sequence[Prepared]) -> Sequence[Outcome]:
@@ -91,7 +93,7 @@ class GroupCommit:
         """
         quiet, before = 0, self._waiting_count
         for _ in range(ARRIVAL_TURNS_MAX):
-            if quiet == QUIET_TURNS or before >= TRANSACTIONS_PER_CALL_MAX:
+            if quiet == self._quiet_turns or before >= TRANSACTIONS_PER_CALL_MAX:
                 return
             await asyncio.sleep(0)
             quiet = quiet + 1 if self._waiting_count == before else 0
@@ -113,6 +115,7 @@ class GroupCommit:
                 batch.append(waiting)
         if not (self._urgent or self._ordinary):
             self._arrived.clear()
+        self._quiet_turns = QUIET_TURNS_SHARED if len(batch) > 1 else QUIET_TURNS_ALONE
         return batch
 
     async def _carry_out(self, batch: Sequence[_Waiting]) -> None:

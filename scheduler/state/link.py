@@ -95,15 +95,15 @@ class Link:
 
     def _clients_of(self, address: Address | None) -> _Clients:
         return _Clients(
-            self._redis(address, connections_max=CONNECTIONS_MAX, socket_timeout=self._timeout_seconds),
-            self._redis(address, connections_max=READERS_MAX, socket_timeout=None),
+            self._redis(address, connections_max=CONNECTIONS_MAX),
+            self._redis(address, connections_max=READERS_MAX),
         )
 
-    def _redis(self, address: Address | None, *, connections_max: int, socket_timeout: float | None) -> Redis:
+    def _redis(self, address: Address | None, *, connections_max: int) -> Redis:
         options: dict[str, object] = {
             "max_connections": connections_max,
             "timeout": self._timeout_seconds,
-            "socket_timeout": socket_timeout,
+            "socket_timeout": None,  # the calls have deadlines; redis-py would make a task for each send
             "socket_connect_timeout": self._timeout_seconds,
             "retry": Retry(NoBackoff(), 0),
             "protocol": 2,
