@@ -116,7 +116,8 @@ def _values(loader: yaml.SafeLoader, node: yaml.Node, source: str) -> Any:
     try:
         return loader.construct_document(node)
     except UNREADABLE_VALUE as error:
-        raise invalid(f"{source}:{node.start_mark.line + 1}", f"holds a value that is none: {error}") from None
+        place = f"{source}:{node.start_mark.line + 1}"
+        raise invalid(place, f"holds a value that is none: {error}") from None
 
 
 def _checked(document: Document) -> Document:
