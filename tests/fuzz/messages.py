@@ -47,6 +47,34 @@ def messages(draw: st.DrawFn, descriptor: Descriptor, words: Words, depth: int =
     return message
 
 
+@st.composite
+def altered(draw: st.DrawFn, good: Message, words: Words) -> Message:
+    """The message with up to two fields, at any depth, that hold something else."""
+    message: Message = type(good)()
+    message.CopyFrom(good)
+    for _ in range(draw(st.integers(0, 2))):
+        _alter(draw, message, words)
+    return message
+
+
+def _alter(draw: st.DrawFn, message: Message, words: Words) -> None:
+    """Change one of its fields, or one of a message inside it."""
+    inside = [part for field, value in message.ListFields() for part in _messages_in(field, value)]
+    chosen = draw(st.sampled_from([None, *inside])) if inside else None
+    if chosen is not None:
+        _alter(draw, chosen, words)
+    elif message.DESCRIPTOR.fields:
+        field = draw(st.sampled_from(list(message.DESCRIPTOR.fields)))
+        message.ClearField(field.name)
+        _set(draw, message, field, words, DEPTH_MAX - 2)
+
+
+def _messages_in(field: FieldDescriptor, value: Any) -> list[Message]:
+    if not field.message_type or field.message_type.GetOptions().map_entry:
+        return []
+    return list(value) if field.is_repeated else [value]
+
+
 def _chosen(draw: st.DrawFn, descriptor: Descriptor, depth: int) -> list[FieldDescriptor]:
     """Most fields, so that requests come far."""
     oneofs = [oneof for oneof in descriptor.oneofs if not _is_optional(oneof.fields)]

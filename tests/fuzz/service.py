@@ -1,7 +1,7 @@
 """A real gRPC server with something in it, and calls to it with any bytes."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,15 +14,21 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from prometheus_client import CollectorRegistry
 
-from scheduler.api.auth import Authenticator
+from scheduler.api.auth import LOCAL, Authenticator
 from scheduler.api.positions import encode_etag, encode_session
 from scheduler.api.server import SERVICES, Server
+from scheduler.model.ids import LauncherId, PoolId
+from scheduler.model.pool import PoolStatus
+from scheduler.service.launchers import SessionRef
 from tests.builders import a_pool, a_spec
-from tests.cell import a_cell
+from tests.cell import Cell, a_cell
+from tests.fuzz.good_requests import good_requests
 from tests.fuzz.messages import Words, is_path_of
 from tests.unit.api.conftest import VOCABULARY
 
 T = TypeVar("T")
+
+_Started = tuple[grpc.aio.Channel, Words, CollectorRegistry, Mapping[str, Message]]
 
 WITHIN_S = 0.25
 OUR_FAULT = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNIMPLEMENTED)
@@ -40,6 +46,7 @@ class Served:
     channel: grpc.aio.Channel = field(repr=False)
     words: Words = field(repr=False)
     registry: CollectorRegistry = field(repr=False)
+    good: Mapping[str, Message] = field(repr=False)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(coroutine)
@@ -93,10 +100,20 @@ def served() -> Iterator[Served]:
             runner.run(stack.aclose())
 
 
-async def _started(stack: AsyncExitStack) -> tuple[grpc.aio.Channel, Words, CollectorRegistry]:
+async def _attached(cell: Cell) -> SessionRef:
+    """A launcher's session, opened by the principal that calls without a token have."""
+    session = await cell.launchers.open_session(
+        LauncherId("launcher"), principal=LOCAL.principal, version="test"
+    )
+    ref = SessionRef(LauncherId("launcher"), session.number, LOCAL.principal, session.history)
+    await cell.launchers.synchronise(ref, {PoolId("pool"): PoolStatus(ready=True)})
+    return ref
+
+
+async def _started(stack: AsyncExitStack) -> _Started:
     cell = await stack.enter_async_context(a_cell())
     await cell.apply_pool(a_pool("pool"))
-    ref = await cell.attach()
+    ref = await _attached(cell)
     running = await cell.running_job(ref)
     waiting = (await cell.submit(a_spec("h100:8"))).view.job.id
     server = Server(cell.parts, VOCABULARY, authenticator=Authenticator(None), metrics=cell.metrics)
@@ -121,7 +138,8 @@ async def _started(stack: AsyncExitStack) -> tuple[grpc.aio.Channel, Words, Coll
         "seconds": [1, 60], "nanos": [0], "limit_accelerators": [8],
         "price_usd_micros_per_accelerator_hour": [1_000_000],
     }  # fmt: skip
-    return channel, words, cell.metrics.registry
+    good = good_requests(cell.live_run(running), encode_session(history, ref.number))
+    return channel, words, cell.metrics.registry, good
 
 
 def check_refusal(error: grpc.aio.AioRpcError, request: Message) -> None:
