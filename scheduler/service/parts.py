@@ -8,7 +8,14 @@ import msgspec
 
 from scheduler.mirror.mirror import Mirror
 from scheduler.mirror.writes import RequestSeen, catch_up, write
-from scheduler.model.errors import NotFound, RequestIdReused, StaleEtag, StaleSession, StoreUnavailable
+from scheduler.model.errors import (
+    IllegalTransition,
+    NotFound,
+    RequestIdReused,
+    StaleEtag,
+    StaleSession,
+    StoreUnavailable,
+)
 from scheduler.model.ids import CellId, Principal, Revision
 from scheduler.model.records import IdempotencyRecord, Key, key_of
 from scheduler.model.state import State
@@ -41,13 +48,13 @@ class Parts:
         return await write(self.store, self.mirror, compute)
 
     async def write_known(self, compute: Callable[[State], Transaction | None]) -> Revision:
-        """As `write`, but what is not known here is looked for once more on the newest state.
+        """As `write`, but what is not known or not allowed here is tried once more on the newest state.
 
         Another replica may have told the caller of it before this one has seen it.
         """
         try:
             return await self.write(compute)
-        except (NotFound, StaleSession, StaleEtag):
+        except (NotFound, StaleSession, StaleEtag, IllegalTransition):
             await self.caught_up_with_store()
             return await self.write(compute)
 
@@ -71,7 +78,7 @@ class Parts:
             return await self.write_known(lambda state: _noted(compute(state), record, key))
         except RequestSeen:
             pass
-        except (NotFound, StaleEtag):
+        except (NotFound, StaleEtag, IllegalTransition):
             if await self.store.get(key) is None:  # else it is the request itself that made it so
                 raise
         await self.same_request(key, record)

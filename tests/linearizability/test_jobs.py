@@ -16,7 +16,7 @@ from tests.linearizability.checker import judge
 from tests.linearizability.histories import Surroundings, a_history, told
 from tests.linearizability.specification import Accepted, Read, Table, job_table
 
-SEEDS = range(30)
+SEEDS = range(20)
 KILLS = 2
 UP_SECONDS = 0.15
 WRITES_AFTERWARDS = 6

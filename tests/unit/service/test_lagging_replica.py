@@ -12,10 +12,11 @@ from scheduler.model.errors import NotFound, StaleSession
 from scheduler.model.ids import JobId, Revision, RunId
 from scheduler.model.records import Entity, Key
 from scheduler.model.run import EndReason, RunState
+from scheduler.service.fleet import Fleet
 from scheduler.service.jobs import Accepted, JobFilter, Jobs, Submission
 from scheduler.service.launchers import Launchers, Report, SessionRef
 from scheduler.service.watch import EventKind, Watches, WatchEvent
-from tests.builders import a_spec
+from tests.builders import a_pool, a_spec
 from tests.cell import USER, Cell, a_cell
 from tests.unit.mirror.stores import FrailStore, a_mirror, following
 
@@ -27,6 +28,7 @@ class LaggingReplica:
     store: FrailStore
     mirror: Mirror
     jobs: Jobs
+    fleet: Fleet
     launchers: Launchers
     watches: Watches
 
@@ -36,7 +38,12 @@ async def a_lagging_replica(cell: Cell, store: FrailStore | None = None) -> Lagg
     mirror = await a_mirror(store, cell.clock)
     parts = replace(cell.parts, store=store, mirror=mirror)
     return LaggingReplica(
-        store=store, mirror=mirror, jobs=Jobs(parts), launchers=Launchers(parts), watches=Watches(parts)
+        store=store,
+        mirror=mirror,
+        jobs=Jobs(parts),
+        fleet=Fleet(parts),
+        launchers=Launchers(parts),
+        watches=Watches(parts),
     )
 
 
@@ -182,6 +189,35 @@ async def test_a_repeated_submit_shows_the_job_that_is_not_known_here_yet() -> N
 
         assert again.view.job.id == first.view.job.id
         assert again.revision >= first.revision
+
+
+async def test_a_pool_that_is_not_known_here_yet_is_cordoned_and_deleted() -> None:
+    async with a_cell_and_a_lagging_replica() as (cell, replica):
+        pool_id = await cell.apply_pool()
+
+        async with following(replica.mirror):
+            deleted = await replica.fleet.delete(pool_id, generation=None, caller=cell.caller())
+            lagging = await a_lagging_replica(cell)
+        other = await cell.apply_pool(a_pool("other"))
+        async with following(lagging.mirror):
+            cordoned = await lagging.fleet.cordon(other, reason="a test", caller=cell.caller())
+
+        assert deleted.view.pool.deleting
+        assert cordoned.view.pool.cordon is not None
+
+
+async def test_a_pool_that_is_open_only_on_an_old_state_gets_another_launcher() -> None:
+    async with a_cell() as cell:
+        pool_id = await cell.apply_pool()
+        await cell.attach()
+        replica = await a_lagging_replica(cell)
+        await cell.fleet.cordon(pool_id, reason="a test", caller=cell.caller())
+        spec = a_pool(launcher_id="another").spec
+
+        async with following(replica.mirror):
+            applied = await replica.fleet.apply(pool_id, spec, generation=None, caller=cell.caller())
+
+        assert applied.view.pool.spec.launcher_id == "another"
 
 
 class OvertakenStore(FrailStore):
