@@ -26,6 +26,10 @@ test: setup ## run every test (under 10 minutes on 2 cores)
 	@.ci/test-servers
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile --durations=15 --durations-min=1
 
+.PHONY: fuzz
+fuzz: setup ## send the service and its readers far more nonsense than `make test` does
+	@PLACEWRIGHT_TEST_FUZZ_EXAMPLES=3000 $(BIN)/pytest -n 2 -o timeout=0 tests/fuzz
+
 .PHONY: check
 check: setup ## format, lint, types, import contracts, proto, architecture, wheels
 	@.ci/check

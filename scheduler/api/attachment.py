@@ -1,14 +1,13 @@
 """One attached launcher: both sides say their full state, an end marker, then deltas."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 
 import structlog
 
 from placewright.v1 import launcher_service_pb2 as wire
 from scheduler.api import enums
-from scheduler.api.checks import checking, shown
+from scheduler.api.checks import NODE_NAME, checking, shown
 from scheduler.api.encode_job import duration, encode_placement
 from scheduler.api.launcher_reports import decode_report
 from scheduler.api.pools import encode_spec
@@ -36,7 +35,6 @@ log = structlog.get_logger()
 HEARTBEAT_S = 10
 ACK_EVERY = 256
 UNKNOWN_STOP_MS = 2_000
-NODE_NAME = re.compile(r"[0-9]{1,6}")  # nodes have no other names yet
 OUTGOING_MAX = 10_000  # messages that wait for the launcher to read; then the stream waits too
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
 from scheduler.model.errors import FieldViolation, InvalidRequest
@@ -13,6 +13,8 @@ from scheduler.model.limits import DURATION_MS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE
 
 SHOWN_MAX = 80
 VIOLATIONS_TOLD_MAX = 10  # what is told travels in trailing metadata, of which clients take 8 to 16 KiB
+TIME_S_MAX = 253_402_300_799  # the end of the year 9999, as google.protobuf.Timestamp has it
+NODE_NAME = re.compile(r"[0-9]{1,6}")  # nodes have no other names yet
 PLACE_PATTERN = re.compile(r"[A-Za-z0-9._-]{0,63}")
 
 
@@ -77,6 +79,12 @@ class Checks:
             )
             return minimum
         return milliseconds
+
+    def time_ms(self, field: str, value: timestamp_pb2.Timestamp) -> int:
+        """A time since 1970, in whole milliseconds."""
+        seconds = self.within(f"{field}.seconds", value.seconds, 0, TIME_S_MAX)
+        nanos = self.within(f"{field}.nanos", value.nanos, 0, 999_999_999)
+        return seconds * 1_000 + nanos // 1_000_000
 
     def page_size(self, value: int) -> int:
         return self.within("page_size", value, 0, PAGE_SIZE_MAX) or PAGE_SIZE_DEFAULT

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
@@ -14,7 +15,7 @@ from scheduler.api.admission import BY_RPC, CALLS, Admission, Limit
 from scheduler.api.auth import LOCAL, Authenticator, Identity, authorise
 from scheduler.api.draining import Draining
 from scheduler.api.errors import internal, status_of
-from scheduler.model.errors import LimitReached, PlacewrightError
+from scheduler.model.errors import FieldViolation, InvalidRequest, LimitReached, PlacewrightError
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -94,7 +95,7 @@ class _Call:
 
     def wrap(self, handler: "Handler") -> "Handler":
         codecs = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": _reading(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if not handler.response_streaming:
@@ -102,9 +103,15 @@ class _Call:
             return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary), **codecs)
         if not handler.request_streaming:
             assert handler.unary_stream is not None
-            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream), **codecs)
+            answering = handler.unary_stream
+            return grpc.unary_stream_rpc_method_handler(
+                self._stream(lambda request, context: answering(_read(request), context)), **codecs
+            )
         assert handler.stream_stream is not None
-        return grpc.stream_stream_rpc_method_handler(self._stream(handler.stream_stream), **codecs)
+        behaviour = handler.stream_stream
+        return grpc.stream_stream_rpc_method_handler(
+            self._stream(lambda requests, context: behaviour(_all_read(requests), context)), **codecs
+        )
 
     def _unary(self, behaviour: Callable[..., Any]) -> Callable[..., Any]:
         async def answer(request: Any, context: Context) -> Any:
@@ -114,7 +121,7 @@ class _Call:
                 with outcome:
                     identity = self._gate.enter(self._rpc, self._limit, context)
                     try:
-                        return await behaviour(request, context)
+                        return await behaviour(_read(request), context)
                     finally:
                         self._gate.leave(self._limit, identity)
                 await outcome.abort(context)
@@ -150,6 +157,34 @@ class _Call:
                 except StopAsyncIteration:
                     return
             yield response
+
+
+def _reading(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """What it reads, or why it cannot: raised there, gRPC would call it the service's own fault."""
+
+    def read(encoded: bytes) -> Any:
+        try:
+            return deserialize(encoded)
+        except DecodeError as error:
+            return InvalidRequest(FieldViolation("", f"must be a message of the RPC's request type: {error}"))
+
+    return read
+
+
+def _read(request: Any) -> Any:
+    """The request.
+
+    Raises:
+        InvalidRequest: its bytes are no message.
+    """
+    if isinstance(request, InvalidRequest):
+        raise request
+    return request
+
+
+async def _all_read(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _read(request)
 
 
 class _Outcome:

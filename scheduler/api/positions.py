@@ -16,6 +16,7 @@ from scheduler.model.ids import History, Revision
 from scheduler.service.watch import Cursor
 
 TOKEN_LENGTH_MAX = 1_000
+NUMBER_MAX = 2**63 - 1
 
 
 def encode_cursor(cursor: Cursor | None, wanted: Message) -> str:
@@ -120,9 +121,16 @@ def _unpack(field: str, kind: str, text: str) -> list[object]:
         values = json.loads(base64.b64decode(text.encode(), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         raise _malformed(field) from None
-    if not isinstance(values, list) or not values or values[0] != kind:
+    if not isinstance(values, list) or not all(map(_may_be_ours, values)) or values[:1] != [kind]:
         raise _malformed(field)
     return values[1:]
+
+
+def _may_be_ours(value: object) -> bool:
+    """Whether it could be part of a token: text that can be sent on, or a number that fits its field."""
+    if isinstance(value, str):
+        return value.isascii()
+    return type(value) is int and 0 <= value <= NUMBER_MAX
 
 
 def _malformed(field: str) -> InvalidRequest:

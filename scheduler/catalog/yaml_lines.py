@@ -10,6 +10,10 @@ ValuePath: TypeAlias = tuple[str | int, ...]
 """Keys and indexes from the root."""
 
 
+UNREADABLE_VALUE = (ValueError, LookupError, AttributeError, TypeError)
+"""What PyYAML raises for a value that is not of its tag, such as `!!int x`."""
+
+
 class ExactLoader(yaml.CSafeLoader):
     """Numbers with a point stay text, so that money never becomes a float; dates stay text too."""
 
@@ -47,19 +51,34 @@ def parse_yaml(text: str) -> Document:
     Raises:
         BadYaml
     """
-    loader = ExactLoader(text)
+    try:
+        return _parsed(ExactLoader(text))
+    except yaml.reader.ReaderError as error:
+        raise BadYaml(text.count("\n", 0, error.position) + 1, error.reason) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise BadYaml(1 if mark is None else mark.line + 1, error.problem or str(error)) from None
+    except RecursionError:
+        raise BadYaml(1, "it is nested too deeply, or within itself") from None
+
+
+def _parsed(loader: ExactLoader) -> Document:
     try:
         node = loader.get_single_node()
         lines: dict[ValuePath, int] = {}
         if node is None:
             return Document(None, lines)
         _note_lines(node, (), lines)
-        return Document(loader.construct_document(node), lines)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise BadYaml(1 if mark is None else mark.line + 1, error.problem or str(error)) from None
+        return Document(_constructed(loader, node), lines)
     finally:
         loader.dispose()
+
+
+def _constructed(loader: ExactLoader, node: yaml.Node) -> object:
+    try:
+        return loader.construct_document(node)
+    except UNREADABLE_VALUE as error:
+        raise BadYaml(node.start_mark.line + 1, f"a value below is none: {error}") from None
 
 
 def _note_lines(node: yaml.Node, path: ValuePath, lines: dict[ValuePath, int]) -> None:

@@ -44,7 +44,7 @@ def decode_commit(encoded: bytes) -> Commit:
         )
     try:
         commit = _decoder.decode(memoryview(encoded)[1:])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreadableRecord(f"a commit: {error}") from error
     return Commit(
         revision=commit.revision,

@@ -49,7 +49,7 @@ def decode_entity(kind: Kind, encoded: bytes) -> Entity:
         if schema_version == SCHEMA_VERSION:
             return cast(Entity, _decoders[kind].decode(memoryview(encoded)[1:]))
         return _migrated(kind, schema_version, msgspec.msgpack.decode(memoryview(encoded)[1:]))
-    except (msgspec.MsgspecError, AssertionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, AssertionError) as error:
         raise UnreadableRecord(f"a stored {kind} of schema version {schema_version}: {error}") from error
 
 

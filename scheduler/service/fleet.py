@@ -103,18 +103,21 @@ class Fleet:
     async def delete(self, pool_id: PoolId, *, generation: int | None, caller: Caller) -> ChangedPool:
         """Take nothing new, and go away when empty."""
         record = self._record(caller, ("delete", pool_id), pool_id)
-        before = self._view(pool_id)
+        before: PoolView | None = None
 
         def compute(state: State) -> Transaction | None:
+            nonlocal before
             pool = self._pool(state, pool_id)
+            before = self._view(pool_id)
             check_generation(pool, generation)
             return deleting(state, pool)
 
         revision = await self._parts.write_once(record, compute)
         now_ms = self._parts.clock.now_ms()
-        return ChangedPool(
-            view=pool_view(self._parts.state, pool_id, now_ms=now_ms) or before, revision=revision
-        )
+        view = pool_view(self._parts.state, pool_id, now_ms=now_ms) or before
+        if view is None:  # a repetition, after the pool has gone
+            raise NotFound("pool", pool_id)
+        return ChangedPool(view=view, revision=revision)
 
     async def force_end_run(self, run_id: RunId, *, reason: str, caller: Caller) -> tuple[Run, Revision]:
         """Declare an unreachable run ended, on the operator's word.

@@ -9,7 +9,6 @@ from scheduler.model.errors import (
     PlacewrightError,
     QueueFull,
     StaleEtag,
-    StoreUnavailable,
 )
 from scheduler.model.ids import JobId, Principal, QueueName, Revision
 from scheduler.model.job import Job, JobPhase, JobSpec
@@ -175,14 +174,8 @@ class Jobs:
 
     async def _earlier(self, key: Key, record: IdempotencyRecord) -> Accepted:
         earlier = await self._parts.same_request(key, record)
-        job_key = Key(Kind.JOB, earlier.resource_id)
-        if self._parts.state.record(job_key) is None:
-            raise StoreUnavailable(
-                f"job {earlier.resource_id} was accepted and is not visible yet; try again"
-            )
-        return Accepted(
-            view=self._view(JobId(earlier.resource_id)), revision=self._parts.state.version(job_key)
-        )
+        revision = await self._parts.caught_up_with_store()
+        return Accepted(view=self._view(JobId(earlier.resource_id)), revision=revision)
 
     async def get(self, job_id: JobId, *, min_revision: Revision) -> JobView:
         """One job with all its replicas.

@@ -8,7 +8,14 @@ import msgspec
 
 from scheduler.mirror.mirror import Mirror
 from scheduler.mirror.writes import RequestSeen, catch_up, write
-from scheduler.model.errors import NotFound, RequestIdReused, StaleSession, StoreUnavailable
+from scheduler.model.errors import (
+    IllegalTransition,
+    NotFound,
+    RequestIdReused,
+    StaleEtag,
+    StaleSession,
+    StoreUnavailable,
+)
 from scheduler.model.ids import CellId, Principal, Revision
 from scheduler.model.records import IdempotencyRecord, Key, key_of
 from scheduler.model.state import State
@@ -41,20 +48,25 @@ class Parts:
         return await write(self.store, self.mirror, compute)
 
     async def write_known(self, compute: Callable[[State], Transaction | None]) -> Revision:
-        """As `write`, but what is not known here is looked for once more on the newest state.
+        """As `write`, but what is not known or not allowed here is tried once more on the newest state.
 
         Another replica may have told the caller of it before this one has seen it.
         """
         try:
             return await self.write(compute)
-        except (NotFound, StaleSession):
-            await catch_up(self.store, self.mirror, fence=None)
+        except (NotFound, StaleSession, StaleEtag, IllegalTransition):
+            await self.caught_up_with_store()
             return await self.write(compute)
+
+    async def caught_up_with_store(self) -> Revision:
+        """Wait until the mirror has seen everything that was acknowledged anywhere before this call."""
+        await catch_up(self.store, self.mirror, fence=None)
+        return self.state.revision
 
     async def write_once(
         self, record: IdempotencyRecord, compute: Callable[[State], Transaction | None]
     ) -> Revision:
-        """As `write`, once per request id, whatever has changed since; noted even if nothing is written.
+        """As `write_known`, once per request id, whatever has changed since; noted even if nothing is to do.
 
         Raises:
             RequestIdReused: the id was used for other content.
@@ -63,10 +75,14 @@ class Parts:
         try:
             if await self.store.get(key) is not None:
                 raise RequestSeen(key)
-            return await self.write(lambda state: _noted(compute(state), record, key))
+            return await self.write_known(lambda state: _noted(compute(state), record, key))
         except RequestSeen:
-            await self.same_request(key, record)
-            return self.state.revision
+            pass
+        except (NotFound, StaleEtag, IllegalTransition):
+            if await self.store.get(key) is None:  # else it is the request itself that made it so
+                raise
+        await self.same_request(key, record)
+        return await self.caught_up_with_store()
 
     async def same_request(self, key: Key, record: IdempotencyRecord) -> IdempotencyRecord:
         """What the earlier request with this id did, if it had the same content.

@@ -117,3 +117,13 @@ def test_a_state_is_rebuilt_from_its_commits() -> None:
 
     assert rebuilt.revision == state.revision
     assert set(rebuilt.records(Kind.JOB)) == set(state.records(Kind.JOB))
+
+
+def test_text_that_is_no_unicode_is_unreadable() -> None:
+    broken = encode_entity(a_job("job")).replace(b"job", b"j\xffb", 1)
+    commit = Commit(revision=Revision(1), records=(), removed=(Key(Kind.JOB, "job"),))
+
+    with pytest.raises(UnreadableRecord, match="a stored job"):
+        decode_entity(Kind.JOB, broken)
+    with pytest.raises(UnreadableRecord, match="a commit"):
+        decode_commit(encode_commit(commit).replace(b"job", b"j\xffb"))

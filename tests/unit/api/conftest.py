@@ -30,9 +30,10 @@ VOCABULARY = Vocabulary(
 
 @dataclass
 class Wire:
-    """The cell and the stubs of its three services."""
+    """The cell, a channel to its server, and the stubs of its three services."""
 
     cell: Cell
+    channel: grpc.aio.Channel
     jobs: job_service_pb2_grpc.JobServiceStub
     fleet: fleet_service_pb2_grpc.FleetServiceStub
     launchers: launcher_service_pb2_grpc.LauncherServiceStub
@@ -47,6 +48,7 @@ async def wire() -> AsyncIterator[Wire]:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield Wire(
                 cell,
+                channel,
                 job_service_pb2_grpc.JobServiceStub(channel),
                 fleet_service_pb2_grpc.FleetServiceStub(channel),
                 launcher_service_pb2_grpc.LauncherServiceStub(channel),

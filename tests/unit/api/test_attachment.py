@@ -4,6 +4,8 @@ import asyncio
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import error_details_pb2
 
 from placewright.v1 import job_pb2
 from placewright.v1 import launcher_service_pb2 as wire_pb2
@@ -212,4 +214,35 @@ async def test_a_pool_applied_later_is_served_without_a_new_session(wire: Wire) 
     pool = wire.cell.mirror.state.pool(PoolId("later"))
     assert pool is not None
     assert pool.status.ready
+    launcher.leave()
+
+
+async def test_bad_facts_are_refused_by_their_fields(wire: Wire) -> None:
+    await wire.cell.apply_pool()
+    launcher = Attached(wire)
+    await launcher.until("snapshot_end")
+    group = job_pb2.TaskGroupPlacement(nodes=[job_pb2.NodeShare(node="\u0661")])
+    facts = wire_pb2.RunFacts(
+        job_id="job",
+        run_number=1,
+        placement=job_pb2.Placement(
+            assignments=[job_pb2.PoolAssignment(pool_id="pool", task_groups=[group])]
+        ),
+        claimed_at=Timestamp(seconds=-1),
+    )
+    report = wire_pb2.RunReport(run_id="job-0-1", run_token=1, state=job_pb2.RUN_STATE_RUNNING, facts=facts)
+
+    answer = await wire.launchers.ReportRuns(
+        wire_pb2.ReportRunsRequest(launcher_id="launcher", session=launcher.session, reports=[report])
+    )
+
+    bad = error_details_pb2.BadRequest()
+    assert any(detail.Unpack(bad) for detail in answer.results[0].details)
+    of_group = "reports[0].facts.placement.assignments[0].task_groups[0]"
+    assert {
+        f"{of_group}.tasks",
+        f"{of_group}.nodes[0].node",
+        f"{of_group}.nodes[0].tasks",
+        "reports[0].facts.claimed_at.seconds",
+    } <= {violation.field for violation in bad.field_violations}
     launcher.leave()

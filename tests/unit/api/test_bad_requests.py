@@ -367,6 +367,17 @@ async def test_reused_request_id_and_unknown_job_have_their_own_reasons(wire: Wi
     assert (unknown.value.code(), reason(unknown.value)) == (Code.NOT_FOUND, "NOT_FOUND")
 
 
+@pytest.mark.parametrize("method", ["JobService/GetJob", "JobService/WatchJobs", "LauncherService/Attach"])
+async def test_bytes_that_are_no_message_are_the_callers_fault(wire: Wire, method: str) -> None:
+    call = wire.channel.stream_stream(f"/placewright.v1.{method}")(iter([b"\xff"]))
+
+    with pytest.raises(grpc.aio.AioRpcError, match="request type") as refused:
+        await call.read()
+
+    assert refused.value.code() is Code.INVALID_ARGUMENT
+    assert [violation.field for violation in violations(refused.value)] == [""]
+
+
 def violations(error: grpc.aio.AioRpcError) -> list[error_details_pb2.BadRequest.FieldViolation]:
     bad = error_details_pb2.BadRequest()
     assert unpack(error, bad)

@@ -150,6 +150,9 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     [
         ("pools: [\n", r"fleet.yaml:2: "),
         ("pools: []\npools: []\n", r"fleet.yaml:2: 'pools' comes twice"),
+        ("\npools: !!int x\n", r"fleet.yaml:2: a value below is none: invalid literal"),
+        ("\npools: &pools [*pools]\n", r"fleet.yaml:1: it is nested too deeply, or within itself"),
+        ("pools:\n  \x07\n", r"fleet.yaml:2: .*control characters"),
         ("", r"fleet.yaml:1: the file is None"),
         ("pool: []\n", r"fleet.yaml:1: pool is no field of a fleet file"),
     ],

@@ -1,7 +1,7 @@
 """A replica that lags: it looks once more before it says no, and a watch resumed on it skips nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -9,12 +9,15 @@ import pytest
 
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import NotFound, StaleSession
-from scheduler.model.ids import RunId
+from scheduler.model.ids import JobId, Revision, RunId
+from scheduler.model.records import Entity, Key
 from scheduler.model.run import EndReason, RunState
-from scheduler.service.jobs import JobFilter
+from scheduler.service.fleet import Fleet
+from scheduler.service.jobs import Accepted, JobFilter, Jobs, Submission
 from scheduler.service.launchers import Launchers, Report, SessionRef
 from scheduler.service.watch import EventKind, Watches, WatchEvent
-from tests.cell import Cell, a_cell
+from tests.builders import a_pool, a_spec
+from tests.cell import USER, Cell, a_cell
 from tests.unit.mirror.stores import FrailStore, a_mirror, following
 
 
@@ -24,15 +27,30 @@ class LaggingReplica:
 
     store: FrailStore
     mirror: Mirror
+    jobs: Jobs
+    fleet: Fleet
     launchers: Launchers
     watches: Watches
 
 
-async def a_lagging_replica(cell: Cell) -> LaggingReplica:
-    store = FrailStore(cell.memory)
+async def a_lagging_replica(cell: Cell, store: FrailStore | None = None) -> LaggingReplica:
+    store = store or FrailStore(cell.memory)
     mirror = await a_mirror(store, cell.clock)
     parts = replace(cell.parts, store=store, mirror=mirror)
-    return LaggingReplica(store=store, mirror=mirror, launchers=Launchers(parts), watches=Watches(parts))
+    return LaggingReplica(
+        store=store,
+        mirror=mirror,
+        jobs=Jobs(parts),
+        fleet=Fleet(parts),
+        launchers=Launchers(parts),
+        watches=Watches(parts),
+    )
+
+
+async def cancel(
+    jobs: Jobs, job_id: JobId, *, version: Revision | None = None, request_id: str = "cancel"
+) -> Accepted:
+    return await jobs.cancel(job_id, reason="enough", version=version, principal=USER, request_id=request_id)
 
 
 @asynccontextmanager
@@ -124,6 +142,112 @@ async def test_what_is_known_here_is_written_without_a_look_first() -> None:
             await replica.launchers.claim(ref, run_id)
 
         assert replica.store.transacts == 1
+
+
+async def test_a_job_that_is_not_known_here_yet_is_cancelled() -> None:
+    async with a_cell_and_a_lagging_replica() as (cell, replica):
+        job_id = (await cell.submit()).view.job.id
+
+        async with following(replica.mirror):
+            cancelled = await cancel(replica.jobs, job_id)
+
+        assert cancelled.view.job.is_cancelling
+
+
+async def test_an_etag_that_is_newer_than_what_is_known_here_is_not_stale() -> None:
+    async with a_cell_and_a_lagging_replica() as (cell, _):
+        job_id = (await cell.submit()).view.job.id
+        replica = await a_lagging_replica(cell)
+        version = (await cancel(cell.jobs, job_id)).view.version
+
+        async with following(replica.mirror):
+            again = await cancel(replica.jobs, job_id, version=version, request_id="again")
+
+        assert again.view.version == version
+
+
+async def test_a_repeated_cancel_shows_and_tells_what_the_first_one_did() -> None:
+    async with a_cell_and_a_lagging_replica() as (cell, _):
+        job_id = (await cell.submit()).view.job.id
+        replica = await a_lagging_replica(cell)
+        first = await cancel(cell.jobs, job_id)
+
+        async with following(replica.mirror):
+            again = await cancel(replica.jobs, job_id)
+
+        assert again.view.job.is_cancelling
+        assert again.revision >= first.revision
+
+
+async def test_a_repeated_submit_shows_the_job_that_is_not_known_here_yet() -> None:
+    async with a_cell_and_a_lagging_replica() as (cell, replica):
+        first = await cell.submit(request_id="same")
+        same = Submission(spec=a_spec(), command=("train",), env=(("SEED", "1"),), request_id="same")
+
+        async with following(replica.mirror):
+            again = await replica.jobs.submit(same, USER)
+
+        assert again.view.job.id == first.view.job.id
+        assert again.revision >= first.revision
+
+
+async def test_a_pool_that_is_not_known_here_yet_is_cordoned_and_deleted() -> None:
+    async with a_cell_and_a_lagging_replica() as (cell, replica):
+        pool_id = await cell.apply_pool()
+
+        async with following(replica.mirror):
+            deleted = await replica.fleet.delete(pool_id, generation=None, caller=cell.caller())
+            lagging = await a_lagging_replica(cell)
+        other = await cell.apply_pool(a_pool("other"))
+        async with following(lagging.mirror):
+            cordoned = await lagging.fleet.cordon(other, reason="a test", caller=cell.caller())
+
+        assert deleted.view.pool.deleting
+        assert cordoned.view.pool.cordon is not None
+
+
+async def test_a_pool_that_is_open_only_on_an_old_state_gets_another_launcher() -> None:
+    async with a_cell() as cell:
+        pool_id = await cell.apply_pool()
+        await cell.attach()
+        replica = await a_lagging_replica(cell)
+        await cell.fleet.cordon(pool_id, reason="a test", caller=cell.caller())
+        spec = a_pool(launcher_id="another").spec
+
+        async with following(replica.mirror):
+            applied = await replica.fleet.apply(pool_id, spec, generation=None, caller=cell.caller())
+
+        assert applied.view.pool.spec.launcher_id == "another"
+
+
+class OvertakenStore(FrailStore):
+    """Its first answer to a look-up comes after `meanwhile`, and is of before."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def get(self, key: Key) -> Entity | None:
+        found = await super().get(key)
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
+        return found
+
+
+async def test_a_cancel_that_was_overtaken_by_its_own_first_try_is_not_stale() -> None:
+    async with a_cell() as cell:
+        accepted = await cell.submit()
+        job_id, etag = accepted.view.job.id, accepted.view.version
+        store = OvertakenStore(cell.memory)
+        replica = await a_lagging_replica(cell, store)
+
+        async def first_try() -> None:
+            await replica.mirror.caught_up((await cancel(cell.jobs, job_id, version=etag)).revision)
+
+        store.meanwhile = first_try
+        async with following(replica.mirror):
+            again = await cancel(replica.jobs, job_id, version=etag)
+
+        assert again.view.job.is_cancelling
 
 
 async def test_a_watch_resumed_on_a_lagging_replica_waits_for_the_cursors_revision() -> None:

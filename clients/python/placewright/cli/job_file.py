@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import yaml
 
@@ -25,6 +26,7 @@ from placewright.job import Job
 KEYS = tuple(field.name for field in fields(Job))
 REQUIRED = ("name", "accelerators", "command")
 STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|\[\d+\]")
+UNREADABLE_VALUE = (ValueError, LookupError, AttributeError, TypeError)  # PyYAML's, such as of 2024-99-99
 ALIASES = {  # the wire's names of what a job file calls otherwise
     "alternatives": "accelerators",
     "allowed_locations": "locations",
@@ -58,16 +60,20 @@ def read_documents(text: str, source: str) -> list[Document]:
     Raises:
         InvalidRequest: it is not YAML, or a document is not a mapping with known keys.
     """
-    loader = yaml.SafeLoader(text)
     documents = []
     try:
+        loader = yaml.SafeLoader(text)
         while loader.check_node():
             node = loader.get_node()
-            values = loader.construct_document(node)
-            documents.append(_checked(Document(source, values, node)))
+            documents.append(_checked(Document(source, _values(loader, node, source), node)))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise invalid(f"{source}:{line}", f"not YAML: {error.reason}") from None
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
         raise invalid(f"{source}:{line}", f"not YAML: {error.problem}") from None
+    except RecursionError:
+        raise invalid(source, "is nested too deeply") from None
     if not documents:
         raise invalid(source, "has no job")
     return documents
@@ -103,6 +109,15 @@ def located(error: InvalidRequest, document: Document, flags: Mapping[str, objec
 
 def invalid(field: str, description: str) -> InvalidRequest:
     return InvalidRequest.of([FieldViolation(field, description)])
+
+
+def _values(loader: yaml.SafeLoader, node: yaml.Node, source: str) -> Any:
+    """What the node holds; a mapping, as far as `_checked` has not looked."""
+    try:
+        return loader.construct_document(node)
+    except UNREADABLE_VALUE as error:
+        place = f"{source}:{node.start_mark.line + 1}"
+        raise invalid(place, f"holds a value that is none: {error}") from None
 
 
 def _checked(document: Document) -> Document:

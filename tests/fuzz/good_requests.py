@@ -1,0 +1,76 @@
+"""A request that each RPC accepts, for the fuzz tests to alter."""
+
+from collections.abc import Mapping
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from placewright.v1 import fleet_service_pb2, job_pb2, job_service_pb2, launcher_service_pb2, pool_pb2
+from scheduler.model.run import Run
+from tests.unit.api.conftest import a_submission
+
+DAY = Duration(seconds=86_400)
+SPEC = pool_pb2.PoolSpec(
+    accelerator="h100",
+    provider="aws",
+    region="us-east-1",
+    market=job_pb2.MARKET_SPOT,
+    node_groups=[pool_pb2.NodeGroup(nodes=1, devices_per_node=8)],
+    limit_accelerators=8,
+    price_usd_micros_per_accelerator_hour=1_000_000,
+    launcher_id="launcher",
+    lease_duration=Duration(seconds=60),
+)
+SUBMISSION = a_submission(
+    max_duration=DAY,
+    grace_period=DAY,
+    training=job_pb2.Training(estimated_duration=DAY),
+    constraints=job_pb2.Constraints(
+        allowed_pools=["pool"], allowed_locations=[job_pb2.Location(provider="aws")]
+    ),
+)
+
+
+def good_requests(run: Run, session: str) -> Mapping[str, Message]:
+    """By the name of the RPC; the run is claimed in the session of the launcher."""
+    by_id = {"pool_id": "pool", "request_id": "r4"}
+    by_session = {"launcher_id": "launcher", "session": session}
+    return {
+        "SubmitJob": job_service_pb2.SubmitJobRequest(submission=SUBMISSION),
+        "SubmitJobs": job_service_pb2.SubmitJobsRequest(submissions=[SUBMISSION]),
+        "GetJob": job_service_pb2.GetJobRequest(job_id=run.job_id),
+        "ListJobs": job_service_pb2.ListJobsRequest(filter=job_service_pb2.JobFilter(name="name")),
+        "CancelJob": job_service_pb2.CancelJobRequest(job_id=run.job_id, request_id="r5"),
+        "WatchJobs": job_service_pb2.WatchJobsRequest(filter=job_service_pb2.JobFilter(name="name")),
+        "ApplyPool": fleet_service_pb2.ApplyPoolRequest(**by_id, spec=SPEC),
+        "GetPool": fleet_service_pb2.GetPoolRequest(pool_id="pool"),
+        "ListPools": fleet_service_pb2.ListPoolsRequest(),
+        "CordonPool": fleet_service_pb2.CordonPoolRequest(**by_id, reason="because"),
+        "UncordonPool": fleet_service_pb2.UncordonPoolRequest(**by_id),
+        "DeletePool": fleet_service_pb2.DeletePoolRequest(pool_id="another", request_id="r6"),
+        "ForceEndRun": fleet_service_pb2.ForceEndRunRequest(
+            run_id="a-0-1", reason="because", request_id="r7"
+        ),
+        "ClaimRun": launcher_service_pb2.ClaimRunRequest(**by_session, run_id=run.id),
+        "RenewRuns": launcher_service_pb2.RenewRunsRequest(**by_session),
+        "ReportRuns": launcher_service_pb2.ReportRunsRequest(**by_session, reports=[_report(run)]),
+    }
+
+
+def _report(run: Run) -> launcher_service_pb2.RunReport:
+    """That the run runs, with the facts from which it could be adopted."""
+    group = job_pb2.TaskGroupPlacement(
+        tasks=1, devices_per_task=8, nodes=[job_pb2.NodeShare(node="0", tasks=1)]
+    )
+    assignment = job_pb2.PoolAssignment(pool_id="pool", accelerator="h100", task_groups=[group])
+    facts = launcher_service_pb2.RunFacts(
+        job_id=run.job_id,
+        run_number=1,
+        placement=job_pb2.Placement(assignments=[assignment]),
+        grace_period=DAY,
+        claimed_at=Timestamp(seconds=1),
+    )
+    return launcher_service_pb2.RunReport(
+        run_id=run.id, run_token=run.run_token, state=job_pb2.RUN_STATE_RUNNING, facts=facts
+    )
