@@ -11,6 +11,7 @@ from typing import TypeVar
 
 CHUNK_BYTES_MAX = 65_536
 CALL_S_MAX = 10.0
+LOOK_S = 0.01
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: the peer gets a reset
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class FaultyLink:
         self._is_half_open = False
         self._connections: list[_Connection] = []
         self._server: asyncio.Server | None = None
+        self._end_of_hanging = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -122,11 +124,11 @@ class FaultyLink:
 
     async def _end(self) -> None:
         await self._refuse()
-        self._reset_all()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        self._end_of_hanging.set()
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            self._reset_all()
+            await asyncio.wait(others, timeout=LOOK_S)
+        await asyncio.sleep(LOOK_S)  # a transport that was reset is closed a turn later
 
     def _reset_all(self) -> None:
         for connection in self._connections:
@@ -138,7 +140,8 @@ class FaultyLink:
         self._connections.append(connection)
         with suppress(OSError):
             if connection.is_hung:
-                await _for_ever()
+                await self._end_of_hanging.wait()
+                return
             far_reader, connection.far = await asyncio.open_connection("127.0.0.1", self._target_port)
             if connection not in self._connections:
                 connection.reset()  # cut while it was made
@@ -157,17 +160,14 @@ class FaultyLink:
             chunk = await source.read(CHUNK_BYTES_MAX)
             await asyncio.sleep(self._delay_s)
             if connection.is_hung:
-                await _for_ever()
+                await self._end_of_hanging.wait()
+                return
             if not chunk:
                 break
             sink.write(chunk)
             await sink.drain()
         if sink.can_write_eof():
             sink.write_eof()
-
-
-async def _for_ever() -> None:
-    await asyncio.Event().wait()
 
 
 @contextmanager
