@@ -164,7 +164,7 @@ def told(story: Story) -> Iterator[None]:
         service = client.submit(story.service())
         watching = threads.submit(story.watch_until_finished, service.job_id)
         try:
-            with _meanwhile(threads, story):
+            with meanwhile(threads, story):
                 yield
             jobs = story.wait_until_finished()
             service.cancel()
@@ -186,7 +186,7 @@ def _judge(
 
 
 @contextmanager
-def _meanwhile(threads: ThreadPoolExecutor, story: Story) -> Iterator[None]:
+def meanwhile(threads: ThreadPoolExecutor, story: Story) -> Iterator[None]:
     """Submit and observe while something else is done."""
     doing = [threads.submit(story.submit_until_calm), threads.submit(story.observe_until_calm)]
     try:
