@@ -25,23 +25,28 @@ CONTROLS_READY = re.compile(r"placewright controls\nmetrics at (\S+)\n")
 
 
 class SharedValkey:
-    """A Valkey of the operator's own, on a socket; it keeps what it has acknowledged."""
+    """A Valkey of the operator's own, on a socket and a port; it keeps what it has acknowledged."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.socket = folder / "valkey.sock"
+        folder.mkdir(exist_ok=True)
+        self.socket, self.port = folder / "valkey.sock", free_port()
         settings = {
-            "dir": str(folder), "port": "0", "unixsocket": str(self.socket), "save": "",
-            "appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction",
+            "dir": str(folder), "bind": "127.0.0.1", "port": str(self.port), "unixsocket": str(self.socket),
+            "save": "", "appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction",
             "logfile": str(folder / "valkey.log"),
         }  # fmt: skip
-        options = [word for name, value in settings.items() for word in (f"--{name}", value)]
-        self._process = subprocess.Popen([str(get_binary_path()), *options], start_new_session=True)
-        wait_until(self._answers, "valkey-server answers")
+        self._options = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        self.start()
 
     @property
     def url(self) -> str:
         return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start it, again too, and wait until it has loaded what it kept."""
+        command = [str(get_binary_path()), *self._options]
+        self.process = subprocess.Popen(command, start_new_session=True)
+        wait_until(self._answers, "valkey-server answers")
 
     def client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
@@ -50,12 +55,12 @@ class SharedValkey:
         try:
             with self.client() as client:
                 return bool(client.ping())
-        except redis.exceptions.ConnectionError:
+        except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
             return False
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
 
 
 @dataclass
@@ -84,6 +89,11 @@ class Replica:
     def log(self) -> Path:
         return self.cell.folder / f"{self.name}.log"
 
+    @property
+    def process_id(self) -> int:
+        assert self.process is not None
+        return self.process.process_id
+
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         listens = [] if self.command == "control" else [f"--listen={self.address}"]
@@ -106,8 +116,7 @@ class Replica:
         self.process.kill()
 
     def send(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        os.kill(self.process.process_id, number)
+        os.kill(self.process_id, number)
 
     def client(self) -> Client:
         return Client(self.address, tls=False, outage_s_max=WITHIN_S)
@@ -150,10 +159,12 @@ class Replicas:
     def addresses(self) -> str:
         return ",".join(each.address for each in self.all.values() if each.command != "control")
 
-    def add(self, name: str, command: str, *, env: Mapping[str, str] | None = None) -> Replica:
-        """A process that has not been started yet."""
+    def add(
+        self, name: str, command: str, *, env: Mapping[str, str] | None = None, redis_url: str = ""
+    ) -> Replica:
+        """A process that has not been started yet, over the shared Valkey unless said otherwise."""
         fleet = [] if command == "api" else self.cell.options
-        options = [f"--redis-url={self.valkey.url}", *fleet]
+        options = [f"--redis-url={redis_url or self.valkey.url}", *fleet]
         replica = Replica(
             name=name, command=command, cell=self.cell, options=options,
             port=free_port(), metrics_port=free_port(), settings=dict(env or {}),

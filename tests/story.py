@@ -27,11 +27,17 @@ CALL_TIMEOUT_S = 3.0
 CALM_S_MAX = 90.0  # back-offs after lost starts
 LEASE_S = 6
 POOL, NODES, DEVICES = "own", 4, 8
+GANG_TASKS = 2
 
 
 def the_pool(*, self_fencing: bool) -> dict[str, object]:
     """The pool that the story's jobs run on."""
     return a_pool(POOL, nodes=NODES, self_fencing=self_fencing, lease_duration_seconds=LEASE_S)
+
+
+def is_gang(name: str) -> bool:
+    """Every fourth short job is one."""
+    return name.startswith("short-") and int(name.removeprefix("short-")) % 4 == 0
 
 
 @dataclass
@@ -54,6 +60,8 @@ class Observer:
         for job in jobs:
             for replica in job.replicas:
                 self._check(replica)
+            tasks = {placement.tasks for placement in job.live_placements}
+            assert tasks <= {GANG_TASKS if is_gang(job.name) else 1}, job
         used = [p for job in jobs for p in job.live_placements]
         assert sum(placement.accelerators for placement in used) <= NODES * DEVICES, used
 
@@ -97,8 +105,9 @@ class Story:
         )  # fmt: skip
 
     def short_job(self, number: int) -> Job:
+        name = f"short-{number}"
         return Job(
-            name=f"short-{number}", queue="short", accelerators="h100:2x4" if number % 4 == 0 else "h100:2",
+            name=name, queue="short", accelerators="h100:2x4" if is_gang(name) else "h100:2",
             command=["sh", "-c", TASK], env=self.ledger.environment(seconds_of_work=number % 8 * 0.3),
             estimated_duration="1h", grace_period="1s",
         )  # fmt: skip
@@ -164,7 +173,7 @@ def told(story: Story) -> Iterator[None]:
         service = client.submit(story.service())
         watching = threads.submit(story.watch_until_finished, service.job_id)
         try:
-            with _meanwhile(threads, story):
+            with meanwhile(threads, story):
                 yield
             jobs = story.wait_until_finished()
             service.cancel()
@@ -186,7 +195,7 @@ def _judge(
 
 
 @contextmanager
-def _meanwhile(threads: ThreadPoolExecutor, story: Story) -> Iterator[None]:
+def meanwhile(threads: ThreadPoolExecutor, story: Story) -> Iterator[None]:
     """Submit and observe while something else is done."""
     doing = [threads.submit(story.submit_until_calm), threads.submit(story.observe_until_calm)]
     try:

@@ -150,7 +150,7 @@ class Link:
             raise StoreUnavailable(
                 f"{self.url_shown} did not answer within {self._timeout_seconds:g} s"
             ) from None
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, RuntimeError) as error:  # RuntimeError: uvloop's, of a reset transport
             self._is_doubtful = True
             raise StoreUnavailable(f"{self.url_shown}: {self._without_secrets(str(error))}") from None
 

@@ -111,12 +111,6 @@ def test_kill_9_of_anything_loses_no_job_and_runs_nothing_twice(
         log.warning(
             "%d jobs, %d looks, %s", len(story.acknowledged), story.observer.looks, ", ".join(kills.done)
         )
-        assert len(_histories(cell)) == 1
+        assert len(cell.histories()) == 1
     if not self_fencing:
         ledger.check_no_work_was_done_twice()
-
-
-def _histories(cell: Cell) -> set[str]:
-    """The histories that launchers were told of: one as long as the store loses nothing."""
-    log = (cell.folder / "launcher-local.log").read_text()
-    return {word for line in log.splitlines() for word in line.split() if word.startswith("history=")}
