@@ -62,7 +62,7 @@ class PlanMaker:
     def _replan_after_ms(self, now_ms: int) -> int:
         """Until the next back-off ends, or the beliefs that the plan rests on have aged."""
         waiting = waiting_replicas(self._tools.mirror.state)
-        back_offs = [r.not_before_ms - now_ms for r in waiting if r.not_before_ms > now_ms]
+        back_offs = [end_ms - now_ms for r in waiting if (end_ms := r.backs_off_until(now_ms)) is not None]
         return min([REPLAN_AFTER_MS, *back_offs])
 
     async def _inform_planner(self) -> None:

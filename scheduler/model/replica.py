@@ -15,6 +15,9 @@ class ReplicaState(StrEnum):
     DONE = "done"
 
 
+BACK_OFF_MS_MAX = 600_000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
     """One gang of a job.
@@ -47,3 +50,10 @@ class Replica:
         placed = self.state in (ReplicaState.PLACED, ReplicaState.RUNNING)
         assert placed == (self.live_run is not None), self
         assert (self.state is ReplicaState.DONE) == (self.outcome is not None), self
+
+    def backs_off_until(self, now_ms: int) -> int | None:
+        """When its back-off ends; None if it may be placed now.
+
+        None too for an end further ahead than any back-off lasts: who wrote that had a wrong clock.
+        """
+        return self.not_before_ms if 0 < self.not_before_ms - now_ms <= BACK_OFF_MS_MAX else None

@@ -61,8 +61,7 @@ def merge_key(spec: JobSpec) -> Hashable:
 
 
 def back_off_ms(each: WaitingReplica, *, now_ms: int) -> int | None:
-    not_before_ms = each.replica.not_before_ms
-    return not_before_ms if not_before_ms > now_ms else None
+    return each.replica.backs_off_until(now_ms)
 
 
 def waiting_order(each: WaitingReplica) -> tuple[int, str]:

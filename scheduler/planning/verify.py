@@ -134,7 +134,7 @@ def grounds_of(waiting: WaitingReplica, planned: PlannedPool) -> tuple[Check, ..
 
 def one_place(known: Known, place: Place, waiting: WaitingReplica, pool: Pool) -> Iterator[Violation]:
     subject, placement, job = place.replica_id, place.placement, waiting.job
-    if waiting.replica.not_before_ms > known.snapshot.now_ms:
+    if waiting.replica.backs_off_until(known.snapshot.now_ms) is not None:
         yield broken(Rule.BACK_OFF, subject, f"backs off until {waiting.replica.not_before_ms}")
     if pool.cordon is not None or pool.deleting or not pool.status.ready:
         yield broken(Rule.POOL_OPEN, subject, f"{pool.id} takes nothing new")

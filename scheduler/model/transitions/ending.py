@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from scheduler.model.deferral import Deferral, DeferralReason
 from scheduler.model.job import Job
-from scheduler.model.replica import Replica, ReplicaState
+from scheduler.model.replica import BACK_OFF_MS_MAX, Replica, ReplicaState
 from scheduler.model.run import EndReason, Run
 
 
@@ -23,7 +23,7 @@ class BackOff:
 NO_BACK_OFF = BackOff(0, 0)
 BACK_OFFS: Mapping[EndReason, BackOff] = {
     EndReason.SUCCEEDED: BackOff(10_000, 300_000),  # a service that exits: started again
-    EndReason.STOCKOUT: BackOff(30_000, 600_000),
+    EndReason.STOCKOUT: BackOff(30_000, BACK_OFF_MS_MAX),
     EndReason.RECLAIMED: NO_BACK_OFF,
     EndReason.INFRASTRUCTURE: BackOff(5_000, 300_000),
     EndReason.USER_ERROR: BackOff(10_000, 300_000),

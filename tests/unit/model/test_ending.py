@@ -7,10 +7,10 @@ import pytest
 
 from scheduler.model.deferral import DeferralReason
 from scheduler.model.job import Job
-from scheduler.model.replica import Replica, ReplicaState
+from scheduler.model.replica import BACK_OFF_MS_MAX, Replica, ReplicaState
 from scheduler.model.run import EndReason, RunState
 from scheduler.model.transitions.ending import BACK_OFFS, NO_BACK_OFF, STEADY_RUN_MS, after_end, ended
-from tests.builders import NOW_MS, a_job, a_live_replica, a_pool, a_run
+from tests.builders import NOW_MS, a_job, a_live_replica, a_pool, a_replica, a_run
 
 TRAINING = a_job()
 SERVICE = a_job(replicas=1)
@@ -156,6 +156,15 @@ def test_a_replica_may_fail_as_often_as_it_has_retries(
     replica = after(a_job(user_error_retries=retries), EndReason.USER_ERROR, user_errors=errors_before)
 
     assert replica.state is state
+
+
+def test_a_back_off_longer_than_any_was_written_by_a_wrong_clock_and_does_not_count() -> None:
+    replica = a_replica(TRAINING, not_before_ms=NOW_MS + BACK_OFF_MS_MAX)
+
+    assert max(back_off.max_ms for back_off in BACK_OFFS.values()) == BACK_OFF_MS_MAX
+    assert replica.backs_off_until(NOW_MS) == NOW_MS + BACK_OFF_MS_MAX
+    assert replica.backs_off_until(NOW_MS + BACK_OFF_MS_MAX) is None
+    assert replica.backs_off_until(NOW_MS - 1) is None
 
 
 @pytest.mark.parametrize("reason", [reason for reason in BACK_OFFS if reason is not EndReason.USER_ERROR])
