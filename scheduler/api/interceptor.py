@@ -94,6 +94,7 @@ class _Call:
         self._limit = BY_RPC.get(rpc, CALLS)
 
     def wrap(self, handler: "Handler") -> "Handler":
+        assert handler.request_deserializer is not None
         codecs = {
             "request_deserializer": _reading(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
@@ -108,7 +109,7 @@ class _Call:
                 self._stream(lambda request, context: answering(_read(request), context)), **codecs
             )
         assert handler.stream_stream is not None
-        behaviour = handler.stream_stream
+        behaviour: Callable[..., Any] = handler.stream_stream
         return grpc.stream_stream_rpc_method_handler(
             self._stream(lambda requests, context: behaviour(_all_read(requests), context)), **codecs
         )

@@ -8,7 +8,7 @@ import pytest
 from scheduler.model.ids import History, JobId, Revision
 from scheduler.model.records import Entity, Key, Kind
 from scheduler.model.state import State
-from scheduler.model.transaction import Check, Commit, IsAbsent, IsAt, Outcome, Transaction
+from scheduler.model.transaction import Check, Commit, Committed, IsAbsent, IsAt, Outcome, Transaction
 from scheduler.model.view import JobView
 from scheduler.ports import StateStore
 from scheduler.service.jobs import Jobs
@@ -70,8 +70,10 @@ class StoreThatAnswersTooEarly(CarelessStore):
         self._transacted += 1
         if self._transacted % self.dropped_at == 0 and len(self._newest) == len(transactions):
             return self._newest
-        self._newest = await self._store.transact(transactions)
-        return self._newest
+        outcomes = await self._store.transact(transactions)
+        if all(isinstance(outcome, Committed) for outcome in outcomes):
+            self._newest = outcomes
+        return outcomes
 
 
 class JobsThatDoNotWait(Jobs):

@@ -65,6 +65,7 @@ def read_documents(text: str, source: str) -> list[Document]:
         loader = yaml.SafeLoader(text)
         while loader.check_node():
             node = loader.get_node()
+            assert node is not None
             documents.append(_checked(Document(source, _values(loader, node, source), node)))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
