@@ -39,6 +39,8 @@ VERBS: Mapping[str, frozenset[Role]] = {
     "JobService/GetJob": USERS_AND_OPERATORS,
     "JobService/ListJobs": USERS_AND_OPERATORS,
     "JobService/CancelJob": USERS_AND_OPERATORS,
+    "JobService/HoldJob": USERS_AND_OPERATORS,
+    "JobService/ReleaseJob": USERS_AND_OPERATORS,
     "JobService/WatchJobs": USERS_AND_OPERATORS,
     "FleetService/ApplyPool": OPERATORS,
     "FleetService/GetPool": frozenset(Role),

@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from placewright.v1 import job_pb2
 from scheduler.api import enums
 from scheduler.api.positions import encode_etag
+from scheduler.model.brakes import Hold
 from scheduler.model.deferral import Deferral, DeferralReason
 from scheduler.model.ids import History
 from scheduler.model.job import Alternative, Constraints, JobSpec, Location
@@ -52,7 +53,14 @@ def encode_job(view: JobView, history: History) -> job_pb2.Job:
         revision=view.revision,
         replicas=[_encode_replica(replica) for replica in view.replicas],
         replicas_left_out=view.replicas_left_out,
+        hold=_encode_hold(job.hold),
     )
+
+
+def _encode_hold(hold: Hold | None) -> job_pb2.Hold | None:
+    if hold is None:
+        return None
+    return job_pb2.Hold(reason=hold.reason, principal=hold.principal, held_at=timestamp(hold.held_at_ms))
 
 
 def encode_spec(spec: JobSpec) -> job_pb2.JobSpec:

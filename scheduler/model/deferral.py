@@ -15,6 +15,7 @@ class DeferralReason(StrEnum):
     OUTBID = "outbid"
     BACKING_OFF = "backing_off"
     AVAILABILITY_DOUBTED = "availability_doubted"
+    HELD = "held"
 
 
 class PoolVerdict(StrEnum):

@@ -15,13 +15,19 @@ class Bundle:
     Attributes:
         replicas: longest waiting first.
         spec: of the first replica's job; the others' are the same in all that planning looks at.
-        not_before_ms: they back off until then; None when they may be placed now.
+        not_before_ms: they back off until then; None when they do not.
+        is_held: their jobs are held.
     """
 
     replicas: tuple[WaitingReplica, ...]
     spec: JobSpec
     work: Work
     not_before_ms: int | None
+    is_held: bool
+
+    @property
+    def may_be_placed(self) -> bool:
+        return self.not_before_ms is None and not self.is_held
 
 
 def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
@@ -31,7 +37,7 @@ def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
     for each in snapshot.waiting:
         key = job_keys.get(each.job.id)
         if key is None:
-            key = job_keys[each.job.id] = merge_key(each.job.spec)
+            key = job_keys[each.job.id] = (merge_key(each.job.spec), each.job.hold is not None)
         groups.setdefault((key, back_off_ms(each, now_ms=snapshot.now_ms)), []).append(each)
     bundles = [bundle_of(group, snapshot) for group in groups.values()]
     return tuple(sorted(bundles, key=lambda bundle: (-bundle.work.worth, waiting_order(bundle.replicas[0]))))
@@ -44,6 +50,7 @@ def bundle_of(group: list[WaitingReplica], snapshot: Snapshot) -> Bundle:
         spec=spec,
         work=work_of(spec, snapshot.priority_classes[spec.priority_class]),
         not_before_ms=back_off_ms(group[0], now_ms=snapshot.now_ms),
+        is_held=group[0].job.hold is not None,
     )
 
 

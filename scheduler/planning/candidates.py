@@ -108,7 +108,7 @@ def survey_of(snapshot: Snapshot, bundles: Sequence[Bundle], rooms: Sequence[Roo
     candidates: list[Candidate] = []
     surveys = [survey_bundle(surveyor, number, bundle) for number, bundle in enumerate(bundles)]
     for bundle, survey in zip(bundles, surveys, strict=True):
-        if bundle.not_before_ms is None:
+        if bundle.may_be_placed:
             candidates.extend(survey.candidates)
     return Survey(
         candidates=tuple(candidates),

@@ -20,7 +20,7 @@ def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, De
     accelerators = accelerators_left(problem, taken)
     found: list[tuple[ReplicaId, Deferral]] = []
     for number, bundle in enumerate(problem.bundles):
-        waiting = len(bundle.replicas) if bundle.not_before_ms is not None else left[number]
+        waiting = left[number] if bundle.may_be_placed else len(bundle.replicas)
         if waiting:
             deferral = deferral_of(problem, number, accelerators)
             found.extend((each.replica.id, deferral) for each in bundle.replicas[-waiting:])
@@ -29,7 +29,7 @@ def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, De
 
 def deferral_of(problem: Problem, number: int, accelerators: list[int]) -> Deferral:
     bundle, survey = problem.bundles[number], problem.survey
-    verdicts = survey.verdicts[number] if bundle.not_before_ms is None else {}
+    verdicts = survey.verdicts[number] if bundle.may_be_placed else {}
     return Deferral(
         reason=reason_of(bundle, verdicts),
         verdicts=tuple((verdict, verdicts[verdict]) for verdict in PoolVerdict if verdicts.get(verdict)),
@@ -43,7 +43,9 @@ def deferral_of(problem: Problem, number: int, accelerators: list[int]) -> Defer
 
 
 def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int]) -> DeferralReason:
-    """The first that explains the wait: time, structure, readiness, price, others, the provider, room."""
+    """The first that explains the wait: people, time, structure, readiness, price, others, the provider, room."""
+    if bundle.is_held:
+        return DeferralReason.HELD
     if bundle.not_before_ms is not None:
         return DeferralReason.BACKING_OFF
     said = {verdict for verdict, pools in verdicts.items() if pools}

@@ -31,6 +31,7 @@ class Rule(StrEnum):
     OF_THE_SNAPSHOT = "of_the_snapshot"
     PRECONDITIONS = "preconditions"
     BACK_OFF = "back_off"
+    HELD = "held"
     POOL_OPEN = "pool_open"
     ALTERNATIVE = "alternative"
     GANG_WHOLE = "gang_whole"
@@ -136,6 +137,8 @@ def one_place(known: Known, place: Place, waiting: WaitingReplica, pool: Pool) -
     subject, placement, job = place.replica_id, place.placement, waiting.job
     if waiting.replica.not_before_ms > known.snapshot.now_ms:
         yield broken(Rule.BACK_OFF, subject, f"backs off until {waiting.replica.not_before_ms}")
+    if job.hold is not None:
+        yield broken(Rule.HELD, subject, f"{job.id} is held")
     if pool.cordon is not None or pool.deleting or not pool.status.ready:
         yield broken(Rule.POOL_OPEN, subject, f"{pool.id} takes nothing new")
     if not is_allowed(job.spec.constraints, pool):

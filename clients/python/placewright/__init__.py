@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from placewright.views import (
         JobEvent,
         JobSpec,
+        Hold,
         JobView,
         Replica,
         ReplicaCounts,
@@ -86,6 +87,7 @@ __all__ = [
     "NodeGroup",
     "SliceGroup",
     # what is given
+    "Hold",
     "JobView",
     "JobSpec",
     "JobEvent",
@@ -147,7 +149,7 @@ _MODULES = {
     "strings": ("Location",),
     "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),
     "views": (
-        "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
+        "Hold", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",

@@ -98,6 +98,12 @@ class AsyncClient:
             self._operations.cancel_job(job_id, reason=reason, etag=etag, request_id=request_id)
         )
 
+    async def hold_job(self, job_id: str, reason: str, *, request_id: str | None = None) -> JobView:
+        return await self._run(self._operations.hold_job(job_id, reason=reason, request_id=request_id))
+
+    async def release_job(self, job_id: str, *, request_id: str | None = None) -> JobView:
+        return await self._run(self._operations.release_job(job_id, request_id=request_id))
+
     async def pools(self) -> list[PoolView]:
         return [pool async for pool in self._iterate(self._operations.list_pools())]
 

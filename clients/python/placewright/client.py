@@ -126,6 +126,14 @@ class Client:
         """Ask that a job and its runs end; of a finished job this changes nothing."""
         return self._run(self._operations.cancel_job(job_id, reason=reason, etag=etag, request_id=request_id))
 
+    def hold_job(self, job_id: str, reason: str, *, request_id: str | None = None) -> JobView:
+        """No new placements for a job until it is released; what runs goes on."""
+        return self._run(self._operations.hold_job(job_id, reason=reason, request_id=request_id))
+
+    def release_job(self, job_id: str, *, request_id: str | None = None) -> JobView:
+        """Allow placements of a held job again."""
+        return self._run(self._operations.release_job(job_id, request_id=request_id))
+
     def pools(self) -> list[PoolView]:
         """Every pool, by id."""
         return list(self._iterate(self._operations.list_pools()))

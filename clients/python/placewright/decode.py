@@ -61,7 +61,12 @@ def job_view(job: job_pb2.Job) -> views.JobView:
         revision=job.revision,
         replicas=tuple(_replica(replica) for replica in job.replicas),
         replicas_left_out=job.replicas_left_out,
+        hold=_hold(job.hold) if job.HasField("hold") else None,
     )
+
+
+def _hold(hold: job_pb2.Hold) -> views.Hold:
+    return views.Hold(reason=hold.reason, principal=hold.principal, held_at=moment(hold.held_at))
 
 
 def run_view(run: job_pb2.Run) -> views.Run:

@@ -133,6 +133,24 @@ class Operations:
         self.revisions.note(answer.revision)
         return job_view(answer.job)
 
+    def hold_job(self, job_id: str, *, reason: str, request_id: str | None) -> Operation[JobView]:
+        request_id = request_id or new_request_id()
+        request = jobs.HoldJobRequest(job_id=job_id, reason=reason, request_id=request_id)
+        answer = yield from self._write(
+            f"{JOB_SERVICE}HoldJob", request, jobs.HoldJobResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+        return job_view(answer.job)
+
+    def release_job(self, job_id: str, *, request_id: str | None) -> Operation[JobView]:
+        request_id = request_id or new_request_id()
+        request = jobs.ReleaseJobRequest(job_id=job_id, request_id=request_id)
+        answer = yield from self._write(
+            f"{JOB_SERVICE}ReleaseJob", request, jobs.ReleaseJobResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+        return job_view(answer.job)
+
     def get_pool(self, pool_id: str) -> Operation[PoolView]:
         with self._reading() as min_revision:
             request = fleet.GetPoolRequest(pool_id=pool_id, min_revision=min_revision)

@@ -180,6 +180,7 @@ def deferral_text(deferral: Deferral) -> str:
         DeferralReason.OUTBID: f"needs {needed}; jobs of more worth took the room ({free} left in one pool)",
         DeferralReason.BACKING_OFF: f"its last run ended; it waits{until} before the next",
         DeferralReason.AVAILABILITY_DOUBTED: f"needs {needed}; the provider is believed to have less now",
+        DeferralReason.HELD: "its job is held",
     }
     return sentences.get(deferral.reason, "waits for a reason this client does not know")
 

@@ -80,6 +80,7 @@ class DeferralReason(Word):
     OUTBID = "outbid"
     BACKING_OFF = "backing_off"
     AVAILABILITY_DOUBTED = "availability_doubted"
+    HELD = "held"
     UNKNOWN = "unknown"
 
 

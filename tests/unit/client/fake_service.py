@@ -208,6 +208,23 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
             self._commit(job)
             return job_service_pb2.CancelJobResponse(job=job, revision=self.revision)
 
+    def HoldJob(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("HoldJob", request, context)
+        job = self._job(request.job_id, context)
+        with self._changed:
+            job.hold.reason, job.hold.principal = request.reason, "alice"
+            job.hold.held_at.GetCurrentTime()
+            self._commit(job)
+            return job_service_pb2.HoldJobResponse(job=job, revision=self.revision)
+
+    def ReleaseJob(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ReleaseJob", request, context)
+        job = self._job(request.job_id, context)
+        with self._changed:
+            job.ClearField("hold")
+            self._commit(job)
+            return job_service_pb2.ReleaseJobResponse(job=job, revision=self.revision)
+
     def WatchJobs(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802  (the wire's name)
         self._came("WatchJobs", request, context)
         revision, _, filter_of_cursor = request.cursor.partition("/")

@@ -208,6 +208,16 @@ def test_jobs_says_where_replicas_are_not_shown(run: Run, service: FakeService) 
     assert f"placewright job {job_id}" in run("cancel", job_id, "-o", "table").stdout
 
 
+def test_a_held_job_says_by_whom_and_why_until_it_is_released(run: Run) -> None:
+    job_id = submitted(run)
+
+    run("hold", job_id, "--reason", "wrong data")
+    assert "hold      by alice 0s ago: wrong data" in run("job", job_id).stdout
+
+    run("release", job_id)
+    assert "hold " not in run("job", job_id).stdout
+
+
 def test_cancel_ends_a_job(run: Run, service: FakeService) -> None:
     result = run("cancel", submitted(run), "--reason", "wrong data")
 

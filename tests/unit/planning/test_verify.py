@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.model.brakes import Hold
 from scheduler.model.ids import PoolId, ReplicaId, Revision
 from scheduler.model.job import Constraints, Job, Market
 from scheduler.model.plan import Place, Plan, Snapshot, Step
@@ -146,6 +147,12 @@ class Case:
     rules: set[Rule]
 
 
+def holding(snapshot: Snapshot, plan: Plan) -> tuple[Snapshot, Plan]:
+    hold = Hold(reason="a test", principal=PRINCIPAL, held_at_ms=NOW_MS)
+    waiting = tuple(replace(each, job=replace(each.job, hold=hold)) for each in snapshot.waiting)
+    return replace(snapshot, waiting=waiting), plan
+
+
 CASES = [
     Case(id="placed_twice", mutation=placed_again, rules={Rule.PLACED_ONCE, Rule.NODE_CAPACITY}),
     Case(id="not_waiting", mutation=placed_for_nobody, rules={Rule.WAS_WAITING, Rule.NODE_CAPACITY}),
@@ -153,6 +160,7 @@ CASES = [
     Case(id="of_another_revision", mutation=of_another_revision, rules={Rule.OF_THE_SNAPSHOT}),
     Case(id="ground_is_not_checked", mutation=unchecked, rules={Rule.PRECONDITIONS}),
     Case(id="backs_off", mutation=backing_off, rules={Rule.BACK_OFF}),
+    Case(id="held", mutation=holding, rules={Rule.HELD}),
     Case(id="unknown_pool", mutation=placing("nodes-0", pool_id=PoolId("x")), rules={Rule.KNOWN_POOL}),
     Case(
         id="cordoned",

@@ -52,6 +52,7 @@ class DeferralReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEFERRAL_REASON_OUTBID: _ClassVar[DeferralReason]
     DEFERRAL_REASON_BACKING_OFF: _ClassVar[DeferralReason]
     DEFERRAL_REASON_AVAILABILITY_DOUBTED: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_HELD: _ClassVar[DeferralReason]
 
 class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -118,6 +119,7 @@ DEFERRAL_REASON_NO_CAPACITY: DeferralReason
 DEFERRAL_REASON_OUTBID: DeferralReason
 DEFERRAL_REASON_BACKING_OFF: DeferralReason
 DEFERRAL_REASON_AVAILABILITY_DOUBTED: DeferralReason
+DEFERRAL_REASON_HELD: DeferralReason
 POOL_VERDICT_UNSPECIFIED: PoolVerdict
 POOL_VERDICT_OTHER_ACCELERATOR: PoolVerdict
 POOL_VERDICT_EXCLUDED_BY_CONSTRAINTS: PoolVerdict
@@ -416,8 +418,18 @@ class Replica(_message.Message):
     run_count: int
     def __init__(self, replica_id: _Optional[str] = ..., index: _Optional[int] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., newest_run: _Optional[_Union[Run, _Mapping]] = ..., run_count: _Optional[int] = ...) -> None: ...
 
+class Hold(_message.Message):
+    __slots__ = ("reason", "principal", "held_at")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    HELD_AT_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    principal: str
+    held_at: _timestamp_pb2.Timestamp
+    def __init__(self, reason: _Optional[str] = ..., principal: _Optional[str] = ..., held_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Job(_message.Message):
-    __slots__ = ("job_id", "effective_spec", "phase", "counts", "desired_replicas", "spec_generation", "submitter", "submitted_at", "cancel_requested_at", "cancel_reason", "finished_at", "etag", "revision", "replicas", "replicas_left_out")
+    __slots__ = ("job_id", "effective_spec", "phase", "counts", "desired_replicas", "spec_generation", "submitter", "submitted_at", "cancel_requested_at", "cancel_reason", "finished_at", "etag", "revision", "replicas", "replicas_left_out", "hold")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_SPEC_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -433,6 +445,7 @@ class Job(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     effective_spec: JobSpec
     phase: JobPhase
@@ -448,4 +461,5 @@ class Job(_message.Message):
     revision: int
     replicas: _containers.RepeatedCompositeFieldContainer[Replica]
     replicas_left_out: bool
-    def __init__(self, job_id: _Optional[str] = ..., effective_spec: _Optional[_Union[JobSpec, _Mapping]] = ..., phase: _Optional[_Union[JobPhase, str]] = ..., counts: _Optional[_Union[ReplicaCounts, _Mapping]] = ..., desired_replicas: _Optional[int] = ..., spec_generation: _Optional[int] = ..., submitter: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_reason: _Optional[str] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., replicas_left_out: _Optional[bool] = ...) -> None: ...
+    hold: Hold
+    def __init__(self, job_id: _Optional[str] = ..., effective_spec: _Optional[_Union[JobSpec, _Mapping]] = ..., phase: _Optional[_Union[JobPhase, str]] = ..., counts: _Optional[_Union[ReplicaCounts, _Mapping]] = ..., desired_replicas: _Optional[int] = ..., spec_generation: _Optional[int] = ..., submitter: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_reason: _Optional[str] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., replicas_left_out: _Optional[bool] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ...) -> None: ...
