@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from placewright.pools import Cordon, NodeGroup, PoolSpec, PoolStatus, PoolUsage, PoolView, SliceGroup
     from placewright.reasons import (
         Deferral,
+        Freeze,
         NodeShare,
         Placement,
         PlacementValue,
@@ -49,9 +50,9 @@ if TYPE_CHECKING:
     from placewright.settings import Tls
     from placewright.strings import Location
     from placewright.views import (
+        Hold,
         JobEvent,
         JobSpec,
-        Hold,
         JobView,
         Replica,
         ReplicaCounts,
@@ -87,6 +88,7 @@ __all__ = [
     "NodeGroup",
     "SliceGroup",
     # what is given
+    "Freeze",
     "Hold",
     "JobView",
     "JobSpec",
@@ -144,7 +146,7 @@ _MODULES = {
     "alternative": ("Alternative",),
     "reasons": (
         "Deferral", "Placement", "PoolAssignment", "TaskGroupPlacement", "NodeShare", "PlacementValue",
-        "RunnerUp",
+        "Freeze", "RunnerUp",
     ),
     "strings": ("Location",),
     "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),

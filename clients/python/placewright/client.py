@@ -16,6 +16,7 @@ from placewright.filters import Words, job_filter
 from placewright.job import Duration, Job
 from placewright.operations import Operations
 from placewright.pools import PoolSpec, PoolView
+from placewright.reasons import Freeze
 from placewright.settings import OUTAGE_S_MAX_DEFAULT, TIMEOUT_S_DEFAULT, Settings, TlsChoice, resolve
 from placewright.status import error_of_call
 from placewright.targets import target_of
@@ -162,6 +163,22 @@ class Client:
     def force_end_run(self, run_id: str, reason: str, *, request_id: str | None = None) -> Run:
         """Declare an unreachable run ended, on your word that nothing of it runs."""
         return self._run(self._operations.force_end_run(run_id, reason=reason, request_id=request_id))
+
+    def freeze_planning(
+        self, reason: str, *, pool: str = "", queue: str = "", request_id: str | None = None
+    ) -> Freeze | None:
+        """Place nothing new in a pool, a queue or, with neither, the cell; what runs goes on."""
+        return self._run(
+            self._operations.freeze_planning(reason, pool=pool, queue=queue, request_id=request_id)
+        )
+
+    def unfreeze_planning(self, *, pool: str = "", queue: str = "", request_id: str | None = None) -> None:
+        """Take the freeze of that scope back."""
+        self._run(self._operations.unfreeze_planning(pool=pool, queue=queue, request_id=request_id))
+
+    def freezes(self) -> list[Freeze]:
+        """Every freeze."""
+        return self._run(self._operations.freezes())
 
     def health(self) -> HealthStatus:
         """Whether the service takes calls."""

@@ -184,6 +184,17 @@ def _deferral(deferral: job_pb2.Deferral) -> reasons.Deferral:
         worth_usd_micros_per_useful_hour=_number(deferral, "worth_usd_micros_per_useful_hour"),
         not_before=moment(deferral.not_before),
         planned_revision=_number(deferral, "planned_revision"),
+        freeze=freeze_view(deferral.freeze) if deferral.HasField("freeze") else None,
+    )
+
+
+def freeze_view(freeze: job_pb2.Freeze) -> reasons.Freeze:
+    return reasons.Freeze(
+        pool_id=freeze.scope.pool_id,
+        queue=freeze.scope.queue,
+        reason=freeze.reason,
+        principal=freeze.principal,
+        frozen_at=moment(freeze.frozen_at),
     )
 
 

@@ -81,6 +81,7 @@ class DeferralReason(Word):
     BACKING_OFF = "backing_off"
     AVAILABILITY_DOUBTED = "availability_doubted"
     HELD = "held"
+    FROZEN = "frozen"
     UNKNOWN = "unknown"
 
 
@@ -94,6 +95,7 @@ class PoolVerdict(Word):
     FULL = "full"
     AVAILABILITY_DOUBTED = "availability_doubted"
     OUTBID = "outbid"
+    FROZEN = "frozen"
     UNKNOWN = "unknown"
 
 

@@ -79,6 +79,7 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         self.metadata: dict[str, list[dict[str, str | bytes]]] = defaultdict(list)
         self.faults: dict[str, list[status_pb2.Status]] = defaultdict(list)
         self.jobs: dict[str, job_pb2.Job] = {}
+        self.freezes: dict[str, job_pb2.Freeze] = {}
         self.pools: dict[str, pool_pb2.Pool] = {}
         self.revision = 0
         self.replicas_listed_max = 100
@@ -275,6 +276,21 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         pool = pool_pb2.Pool(pool_id=request.pool_id, spec=request.spec, revision=self.revision)
         self.pools[request.pool_id] = pool
         return fleet_service_pb2.ApplyPoolResponse(pool=pool, revision=self.revision)
+
+    def FreezePlanning(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("FreezePlanning", request, context)
+        freeze = job_pb2.Freeze(scope=request.scope, reason=request.reason, principal="olga")
+        self.freezes[text_of(request.scope)] = freeze
+        return fleet_service_pb2.FreezePlanningResponse(freeze=freeze, revision=self.revision)
+
+    def UnfreezePlanning(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("UnfreezePlanning", request, context)
+        self.freezes.pop(text_of(request.scope), None)
+        return fleet_service_pb2.UnfreezePlanningResponse(revision=self.revision)
+
+    def ListFreezes(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ListFreezes", request, context)
+        return fleet_service_pb2.ListFreezesResponse(freezes=self.freezes.values())
 
     def CordonPool(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("CordonPool", request, context)

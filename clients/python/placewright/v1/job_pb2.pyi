@@ -53,6 +53,7 @@ class DeferralReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEFERRAL_REASON_BACKING_OFF: _ClassVar[DeferralReason]
     DEFERRAL_REASON_AVAILABILITY_DOUBTED: _ClassVar[DeferralReason]
     DEFERRAL_REASON_HELD: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_FROZEN: _ClassVar[DeferralReason]
 
 class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -66,6 +67,7 @@ class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     POOL_VERDICT_FULL: _ClassVar[PoolVerdict]
     POOL_VERDICT_AVAILABILITY_DOUBTED: _ClassVar[PoolVerdict]
     POOL_VERDICT_OUTBID: _ClassVar[PoolVerdict]
+    POOL_VERDICT_FROZEN: _ClassVar[PoolVerdict]
 
 class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -120,6 +122,7 @@ DEFERRAL_REASON_OUTBID: DeferralReason
 DEFERRAL_REASON_BACKING_OFF: DeferralReason
 DEFERRAL_REASON_AVAILABILITY_DOUBTED: DeferralReason
 DEFERRAL_REASON_HELD: DeferralReason
+DEFERRAL_REASON_FROZEN: DeferralReason
 POOL_VERDICT_UNSPECIFIED: PoolVerdict
 POOL_VERDICT_OTHER_ACCELERATOR: PoolVerdict
 POOL_VERDICT_EXCLUDED_BY_CONSTRAINTS: PoolVerdict
@@ -130,6 +133,7 @@ POOL_VERDICT_NOT_WORTH_THE_PRICE: PoolVerdict
 POOL_VERDICT_FULL: PoolVerdict
 POOL_VERDICT_AVAILABILITY_DOUBTED: PoolVerdict
 POOL_VERDICT_OUTBID: PoolVerdict
+POOL_VERDICT_FROZEN: PoolVerdict
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_PLACED: RunState
 RUN_STATE_STARTING: RunState
@@ -292,8 +296,30 @@ class VerdictCount(_message.Message):
     pools: int
     def __init__(self, verdict: _Optional[_Union[PoolVerdict, str]] = ..., pools: _Optional[int] = ...) -> None: ...
 
+class FreezeScope(_message.Message):
+    __slots__ = ("cell", "pool_id", "queue")
+    CELL_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    cell: bool
+    pool_id: str
+    queue: str
+    def __init__(self, cell: _Optional[bool] = ..., pool_id: _Optional[str] = ..., queue: _Optional[str] = ...) -> None: ...
+
+class Freeze(_message.Message):
+    __slots__ = ("scope", "reason", "principal", "frozen_at")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    FROZEN_AT_FIELD_NUMBER: _ClassVar[int]
+    scope: FreezeScope
+    reason: str
+    principal: str
+    frozen_at: _timestamp_pb2.Timestamp
+    def __init__(self, scope: _Optional[_Union[FreezeScope, _Mapping]] = ..., reason: _Optional[str] = ..., principal: _Optional[str] = ..., frozen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Deferral(_message.Message):
-    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision")
+    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision", "freeze")
     REASON_FIELD_NUMBER: _ClassVar[int]
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
     ACCELERATORS_NEEDED_FIELD_NUMBER: _ClassVar[int]
@@ -302,6 +328,7 @@ class Deferral(_message.Message):
     WORTH_USD_MICROS_PER_USEFUL_HOUR_FIELD_NUMBER: _ClassVar[int]
     NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]
     PLANNED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    FREEZE_FIELD_NUMBER: _ClassVar[int]
     reason: DeferralReason
     verdicts: _containers.RepeatedCompositeFieldContainer[VerdictCount]
     accelerators_needed: int
@@ -310,7 +337,8 @@ class Deferral(_message.Message):
     worth_usd_micros_per_useful_hour: int
     not_before: _timestamp_pb2.Timestamp
     planned_revision: int
-    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ...) -> None: ...
+    freeze: Freeze
+    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ..., freeze: _Optional[_Union[Freeze, _Mapping]] = ...) -> None: ...
 
 class NodeShare(_message.Message):
     __slots__ = ("node", "tasks")
