@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from placewright.v1 import job_pb2
 from scheduler.api import enums
 from scheduler.api.positions import encode_etag
+from scheduler.model.brakes import Freeze, FreezeScope, Hold
 from scheduler.model.deferral import Deferral, DeferralReason
 from scheduler.model.ids import History
 from scheduler.model.job import Alternative, Constraints, JobSpec, Location
@@ -52,7 +53,14 @@ def encode_job(view: JobView, history: History) -> job_pb2.Job:
         revision=view.revision,
         replicas=[_encode_replica(replica) for replica in view.replicas],
         replicas_left_out=view.replicas_left_out,
+        hold=_encode_hold(job.hold),
     )
+
+
+def _encode_hold(hold: Hold | None) -> job_pb2.Hold | None:
+    if hold is None:
+        return None
+    return job_pb2.Hold(reason=hold.reason, principal=hold.principal, held_at=timestamp(hold.held_at_ms))
 
 
 def encode_spec(spec: JobSpec) -> job_pb2.JobSpec:
@@ -124,6 +132,7 @@ def _encode_deferral(replica: Replica) -> job_pb2.Deferral | None:
     message = job_pb2.Deferral(
         reason=enums.DEFERRAL_REASONS.to_wire(deferral.reason),  # type: ignore[arg-type]  # an int is an enum value
         not_before=timestamp(deferral.not_before_ms),
+        freeze=None if deferral.freeze is None else encode_freeze(deferral.freeze),
     )
     if deferral.verdicts:
         message.MergeFrom(_encode_answers_of_pools(deferral))
@@ -194,3 +203,20 @@ def encode_placement(placement: Placement) -> job_pb2.Placement:
         task_groups=[group],
     )
     return job_pb2.Placement(assignments=[assignment], alternative_index=placement.alternative_index)
+
+
+def encode_freeze(freeze: Freeze) -> job_pb2.Freeze:
+    scope = job_pb2.FreezeScope()
+    match freeze.scope:
+        case FreezeScope.CELL:
+            scope.cell = True
+        case FreezeScope.POOL:
+            scope.pool_id = freeze.target
+        case FreezeScope.QUEUE:
+            scope.queue = freeze.target
+    return job_pb2.Freeze(
+        scope=scope,
+        reason=freeze.reason,
+        principal=freeze.principal,
+        frozen_at=timestamp(freeze.frozen_at_ms),
+    )

@@ -3,7 +3,8 @@
 from placewright.v1 import fleet_service_pb2 as wire
 from placewright.v1 import fleet_service_pb2_grpc, pool_pb2
 from scheduler.api.checks import checking
-from scheduler.api.encode_job import encode_run
+from scheduler.api.encode_job import encode_freeze, encode_run
+from scheduler.api.freezes import decode_scope
 from scheduler.api.interceptor import Context, caller
 from scheduler.api.pools import decode_spec, encode_pool
 from scheduler.api.positions import decode_etag, decode_page_token, encode_page_token
@@ -11,6 +12,7 @@ from scheduler.model.accelerator import Catalogue
 from scheduler.model.ids import PoolId, RunId
 from scheduler.model.view import PoolView
 from scheduler.service.fleet import Caller, Fleet
+from scheduler.service.freezes import Freezes
 from scheduler.service.parts import Parts
 
 
@@ -19,6 +21,7 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
 
     def __init__(self, parts: Parts, catalogue: Catalogue) -> None:
         self._parts, self._fleet, self._catalogue = parts, Fleet(parts), catalogue
+        self._freezes = Freezes(parts)
 
     def _encoded(self, view: PoolView) -> pool_pb2.Pool:
         return encode_pool(view, self._parts.state.history)
@@ -83,6 +86,36 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
             PoolId(request.pool_id), generation=generation, caller=_caller(request.request_id)
         )
         return wire.DeletePoolResponse(pool=self._encoded(changed.view), revision=changed.revision)
+
+    async def FreezePlanning(
+        self, request: wire.FreezePlanningRequest, context: Context
+    ) -> wire.FreezePlanningResponse:
+        with checking() as checks:
+            scope, target = decode_scope(request.scope, checks)
+            checks.text("reason", request.reason, minimum=1)
+            checks.request_id("request_id", request.request_id)
+        freeze, revision = await self._freezes.freeze(
+            scope, target, reason=request.reason, caller=_caller(request.request_id)
+        )
+        message = None if freeze is None else encode_freeze(freeze)
+        return wire.FreezePlanningResponse(freeze=message, revision=revision)
+
+    async def UnfreezePlanning(
+        self, request: wire.UnfreezePlanningRequest, context: Context
+    ) -> wire.UnfreezePlanningResponse:
+        with checking() as checks:
+            scope, target = decode_scope(request.scope, checks)
+            checks.request_id("request_id", request.request_id)
+        revision = await self._freezes.unfreeze(scope, target, caller=_caller(request.request_id))
+        return wire.UnfreezePlanningResponse(revision=revision)
+
+    async def ListFreezes(
+        self, request: wire.ListFreezesRequest, context: Context
+    ) -> wire.ListFreezesResponse:
+        with checking() as checks:
+            min_revision = checks.revision(request.min_revision)
+        found = await self._freezes.list_all(min_revision=min_revision)
+        return wire.ListFreezesResponse(freezes=[encode_freeze(freeze) for freeze in found])
 
     async def ForceEndRun(
         self, request: wire.ForceEndRunRequest, context: Context

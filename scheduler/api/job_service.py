@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from placewright.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from scheduler.api import enums
+from scheduler.api.auth import Role
 from scheduler.api.bulk_submit import BulkSubmit
 from scheduler.api.checks import Checks, checking, shown
 from scheduler.api.decode_job import Vocabulary, decode_submission
@@ -22,7 +23,7 @@ from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import JobId, QueueName, Revision
 from scheduler.model.limits import FILTER_ITEMS_MAX, SUBMISSIONS_PER_CALL_MAX
 from scheduler.model.view import JobView
-from scheduler.service.jobs import Accepted, JobFilter, Jobs
+from scheduler.service.jobs import Accepted, Holder, JobFilter, Jobs
 from scheduler.service.parts import Parts
 from scheduler.service.watch import EventKind, Watches, WatchEvent
 
@@ -111,6 +112,27 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         )
         return job_service_pb2.CancelJobResponse(job=self._encoded(accepted.view), revision=accepted.revision)
 
+    async def HoldJob(
+        self, request: job_service_pb2.HoldJobRequest, context: Context
+    ) -> job_service_pb2.HoldJobResponse:
+        with checking() as checks:
+            checks.id("job_id", request.job_id)
+            checks.text("reason", request.reason, minimum=1)
+            checks.request_id("request_id", request.request_id)
+        held = await self._jobs.hold(
+            JobId(request.job_id), reason=request.reason, holder=_holder(request.request_id)
+        )
+        return job_service_pb2.HoldJobResponse(job=self._encoded(held.view), revision=held.revision)
+
+    async def ReleaseJob(
+        self, request: job_service_pb2.ReleaseJobRequest, context: Context
+    ) -> job_service_pb2.ReleaseJobResponse:
+        with checking() as checks:
+            checks.id("job_id", request.job_id)
+            checks.request_id("request_id", request.request_id)
+        freed = await self._jobs.release(JobId(request.job_id), holder=_holder(request.request_id))
+        return job_service_pb2.ReleaseJobResponse(job=self._encoded(freed.view), revision=freed.revision)
+
     async def WatchJobs(
         self, request: job_service_pb2.WatchJobsRequest, context: Context
     ) -> AsyncIterator[job_service_pb2.WatchJobsResponse]:
@@ -156,6 +178,12 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             cursor=encode_cursor(event.cursor, wanted),
             revision=0 if event.cursor is None else event.cursor.revision,
         )
+
+
+def _holder(request_id: str) -> Holder:
+    identity = caller()
+    is_operator = Role.OPERATOR in identity.roles
+    return Holder(principal=identity.principal, is_operator=is_operator, request_id=request_id)
 
 
 def _check_request_ids_differ(submissions: Sequence[job_service_pb2.JobSubmission], checks: Checks) -> None:

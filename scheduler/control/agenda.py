@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
+from scheduler.model.brakes import Freeze
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
 from scheduler.model.records import Kind, Record
@@ -33,8 +34,8 @@ class Agenda:
     def committed(self, commits: Sequence[Commit]) -> None:
         self._note_for_planner(commits)
         records = [record for commit in commits for record in commit.records]
-        removed_pool = any(key.kind is Kind.POOL for commit in commits for key in commit.removed)
-        calls = removed_pool or any(calls_for_plan(record) for record in records)
+        removed = any(key.kind in (Kind.POOL, Kind.FREEZE) for commit in commits for key in commit.removed)
+        calls = removed or any(calls_for_plan(record) for record in records)
         self.plan_due = self.plan_due or calls
         if calls or any(isinstance(record.entity, Job | Replica | Run) for record in records):
             self.changed.set()
@@ -62,7 +63,7 @@ def calls_for_plan(record: Record) -> bool:
     match record.entity:
         case Job() | Replica():
             return is_new
-        case Pool():
+        case Pool() | Freeze():
             return True
         case Run(state=state):
             return state in (RunState.RUNNING, RunState.ENDED)

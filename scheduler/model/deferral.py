@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.model.brakes import Freeze
 from scheduler.model.ids import Revision
 
 
@@ -15,6 +16,8 @@ class DeferralReason(StrEnum):
     OUTBID = "outbid"
     BACKING_OFF = "backing_off"
     AVAILABILITY_DOUBTED = "availability_doubted"
+    HELD = "held"
+    FROZEN = "frozen"
 
 
 class PoolVerdict(StrEnum):
@@ -24,6 +27,7 @@ class PoolVerdict(StrEnum):
     EXCLUDED_BY_CONSTRAINTS = "excluded_by_constraints"
     TOO_BIG = "too_big"
     CORDONED = "cordoned"
+    FROZEN = "frozen"
     NO_LAUNCHER = "no_launcher"
     NOT_WORTH_THE_PRICE = "not_worth_the_price"
     FULL = "full"
@@ -40,6 +44,7 @@ class Deferral:
         accelerators_needed: of the smallest alternative.
         accelerators_free_max: most accelerators free in one pool that could hold it when empty.
         cheapest_cost_usd_micros_per_useful_hour: price over speed, least over pools that could hold it.
+        freeze: for FROZEN.
     """
 
     reason: DeferralReason
@@ -50,11 +55,13 @@ class Deferral:
     worth_usd_micros_per_useful_hour: int = 0
     not_before_ms: int | None = None
     planned_revision: Revision = Revision(0)
+    freeze: Freeze | None = None
 
     def is_same_reason(self, other: "Deferral | None") -> bool:
         """Whether nothing but the numbers of fill level and revision differs."""
-        return other is not None and (self.reason, self.verdicts, self.not_before_ms) == (
+        return other is not None and (self.reason, self.verdicts, self.not_before_ms, self.freeze) == (
             other.reason,
             other.verdicts,
             other.not_before_ms,
+            other.freeze,
         )

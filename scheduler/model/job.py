@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.model.brakes import Hold
 from scheduler.model.ids import (
     NO_HISTORY,
     AcceleratorName,
@@ -175,6 +176,7 @@ class Job:
     request_key: str
     cancel_requested_at_ms: int | None = None
     cancel_reason: str = ""
+    hold: Hold | None = None
     outcome: JobPhase | None = None
     finished_at_ms: int | None = None
     history: History = NO_HISTORY

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.model.brakes import Freeze
 from scheduler.model.deferral import Deferral
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId, PriorityClassName, ReplicaId, Revision
@@ -41,6 +42,7 @@ class Snapshot:
     Attributes:
         pools: by pool id.
         waiting: every replica in WAITING of a job that is not cancelling, by replica id.
+        freezes: by id.
     """
 
     revision: Revision
@@ -49,6 +51,7 @@ class Snapshot:
     waiting: tuple[WaitingReplica, ...]
     priority_classes: Mapping[PriorityClassName, PriorityClass]
     guidance: Guidance = Guidance()
+    freezes: tuple[Freeze, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
+from scheduler.model.brakes import Freeze
 from scheduler.model.guidance import GUIDANCE_ID, Guidance
 from scheduler.model.ids import JobId, Revision
 from scheduler.model.job import Job
@@ -20,6 +21,7 @@ class Kind(StrEnum):
     POOL = "pool"
     SESSION = "session"
     GUIDANCE = "guidance"
+    FREEZE = "freeze"
     PAYLOAD = "payload"
     IDEMPOTENCY = "idempotency"
 
@@ -49,7 +51,7 @@ class IdempotencyRecord:
 
 
 Entity: TypeAlias = (
-    Job | Replica | Run | Pool | LauncherSession | Guidance | LaunchPayload | IdempotencyRecord
+    Job | Replica | Run | Pool | LauncherSession | Guidance | Freeze | LaunchPayload | IdempotencyRecord
 )
 
 UNMIRRORED = frozenset({Kind.PAYLOAD, Kind.IDEMPOTENCY})
@@ -62,6 +64,7 @@ KIND_OF: dict[type, Kind] = {
     Pool: Kind.POOL,
     LauncherSession: Kind.SESSION,
     Guidance: Kind.GUIDANCE,
+    Freeze: Kind.FREEZE,
     LaunchPayload: Kind.PAYLOAD,
     IdempotencyRecord: Kind.IDEMPOTENCY,
 }
@@ -77,7 +80,7 @@ class Key(NamedTuple):
 
 def key_of(entity: Entity) -> Key:
     match entity:
-        case Job() | Replica() | Run() | Pool() | IdempotencyRecord():  # first, since they are many
+        case Job() | Replica() | Run() | Pool() | IdempotencyRecord() | Freeze():  # first: they are many
             return Key(KIND_OF[type(entity)], entity.id)
         case LauncherSession():
             return Key(Kind.SESSION, entity.launcher_id)

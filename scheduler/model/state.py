@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar, cast
 
+from scheduler.model.brakes import Freeze
 from scheduler.model.guidance import GUIDANCE_ID, Guidance
 from scheduler.model.ids import (
     History,
@@ -149,6 +150,10 @@ class State:
     def pools(self) -> list[Pool]:
         """The pools by id."""
         return [cast(Pool, self._records[Kind.POOL][i].entity) for i in self.ids(Kind.POOL)]
+
+    def freezes(self) -> list[Freeze]:
+        """The freezes by id."""
+        return [cast(Freeze, self._records[Kind.FREEZE][i].entity) for i in self.ids(Kind.FREEZE)]
 
     def sessions(self) -> list[LauncherSession]:
         """The newest session of each launcher, by launcher id."""

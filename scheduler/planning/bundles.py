@@ -1,8 +1,9 @@
 """Bundles: identical waiting replicas, planned as one integer."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
+from scheduler.model.brakes import Freeze, FreezeScope, freeze_id
 from scheduler.model.job import JobSpec
 from scheduler.model.plan import Snapshot, WaitingReplica
 from scheduler.planning.worth import Work, work_of
@@ -15,23 +16,36 @@ class Bundle:
     Attributes:
         replicas: longest waiting first.
         spec: of the first replica's job; the others' are the same in all that planning looks at.
-        not_before_ms: they back off until then; None when they may be placed now.
+        not_before_ms: they back off until then; None when they do not.
+        is_held: their jobs are held.
+        freeze: of the cell or their queue, if there is one.
     """
 
     replicas: tuple[WaitingReplica, ...]
     spec: JobSpec
     work: Work
     not_before_ms: int | None
+    is_held: bool
+    freeze: Freeze | None
+
+    @property
+    def may_be_placed(self) -> bool:
+        return self.not_before_ms is None and not self.is_held and self.freeze is None
 
 
 def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
     """Every waiting replica in one bundle; worthiest class first, then longest waiting, then id."""
     groups: dict[Hashable, list[WaitingReplica]] = {}
+    freezes = {freeze.id: freeze for freeze in snapshot.freezes}
     job_keys: dict[str, Hashable] = {}
     for each in snapshot.waiting:
         key = job_keys.get(each.job.id)
         if key is None:
-            key = job_keys[each.job.id] = merge_key(each.job.spec)
+            key = job_keys[each.job.id] = (
+                merge_key(each.job.spec),
+                each.job.hold is not None,
+                freeze_of(each.job.spec, freezes),
+            )
         groups.setdefault((key, back_off_ms(each, now_ms=snapshot.now_ms)), []).append(each)
     bundles = [bundle_of(group, snapshot) for group in groups.values()]
     return tuple(sorted(bundles, key=lambda bundle: (-bundle.work.worth, waiting_order(bundle.replicas[0]))))
@@ -44,7 +58,16 @@ def bundle_of(group: list[WaitingReplica], snapshot: Snapshot) -> Bundle:
         spec=spec,
         work=work_of(spec, snapshot.priority_classes[spec.priority_class]),
         not_before_ms=back_off_ms(group[0], now_ms=snapshot.now_ms),
+        is_held=group[0].job.hold is not None,
+        freeze=freeze_of(spec, {freeze.id: freeze for freeze in snapshot.freezes}),
     )
+
+
+def freeze_of(spec: JobSpec, freezes: Mapping[str, Freeze]) -> Freeze | None:
+    """The freeze of the cell, else of the job's queue."""
+    if not freezes:
+        return None
+    return freezes.get(freeze_id(FreezeScope.CELL)) or freezes.get(freeze_id(FreezeScope.QUEUE, spec.queue))
 
 
 def merge_key(spec: JobSpec) -> Hashable:

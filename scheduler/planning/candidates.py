@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from scheduler.model.brakes import FreezeScope
 from scheduler.model.deferral import PoolVerdict
 from scheduler.model.ids import AcceleratorName
 from scheduler.model.job import Alternative, Constraints
@@ -64,6 +65,8 @@ class Surveyor:
     def __init__(self, snapshot: Snapshot, rooms: Sequence[Room]) -> None:
         self.pools = [planned.pool for planned in snapshot.pools]
         self.rooms = rooms
+        frozen = (each for each in snapshot.freezes if each.scope is FreezeScope.POOL)
+        self.frozen_pools = {freeze.target for freeze in frozen}
         shadow_prices = shadow_prices_of(snapshot.guidance)
         self.shadow_prices = [shadow_prices.get(pool.id, 0) for pool in self.pools]
         self.prices = [pool.spec.marginal_usd_micros_per_accelerator_hour for pool in self.pools]
@@ -108,7 +111,7 @@ def survey_of(snapshot: Snapshot, bundles: Sequence[Bundle], rooms: Sequence[Roo
     candidates: list[Candidate] = []
     surveys = [survey_bundle(surveyor, number, bundle) for number, bundle in enumerate(bundles)]
     for bundle, survey in zip(bundles, surveys, strict=True):
-        if bundle.not_before_ms is None:
+        if bundle.may_be_placed:
             candidates.extend(survey.candidates)
     return Survey(
         candidates=tuple(candidates),
@@ -169,6 +172,8 @@ def verdict_before_price(
         return PoolVerdict.TOO_BIG
     if surveyor.pools[pool].cordon is not None or surveyor.pools[pool].deleting:
         return PoolVerdict.CORDONED
+    if surveyor.pools[pool].id in surveyor.frozen_pools:
+        return PoolVerdict.FROZEN
     return None if surveyor.pools[pool].status.ready else PoolVerdict.NO_LAUNCHER
 
 

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scheduler.model.brakes import freeze_ids
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId
 from scheduler.model.plan import Place, Plan, PlanMethod, PlanQuality, Step, WaitingReplica
 from scheduler.model.records import Key, Kind
 from scheduler.model.run import NodeShare, Placement
-from scheduler.model.transaction import IsAt, IsPlannedAt
+from scheduler.model.transaction import IsAbsent, IsAt, IsPlannedAt
 from scheduler.planning.explanation import deferrals_of
 from scheduler.planning.nodes import assigned, gang_of
 from scheduler.planning.problem import Integers, Problem
@@ -70,6 +71,10 @@ def steps_of(problem: Problem, taken: Integers) -> tuple[Step, ...]:
                 IsAt(Key(Kind.REPLICA, waiting.replica.id), waiting.replica_version),
                 IsPlannedAt(Key(Kind.JOB, waiting.job.id), waiting.job_planning_version),
                 IsPlannedAt(Key(Kind.POOL, placement.pool_id), versions[placement.pool_id]),
+                *(
+                    IsAbsent(Key(Kind.FREEZE, id_))
+                    for id_ in freeze_ids(placement.pool_id, waiting.job.spec.queue)
+                ),
             ),
         )
         for waiting, placement in places

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from scheduler.model.brakes import Freeze, FreezeScope
 from scheduler.model.deferral import Deferral, DeferralReason, PoolVerdict
 from scheduler.model.ids import ReplicaId
 from scheduler.planning.bundles import Bundle
+from scheduler.planning.eligibility import is_allowed
 from scheduler.planning.greedy import left_after
 from scheduler.planning.problem import Integers, Problem
 
 STRUCTURAL = (PoolVerdict.OTHER_ACCELERATOR, PoolVerdict.EXCLUDED_BY_CONSTRAINTS, PoolVerdict.TOO_BIG)
-CLOSED = (PoolVerdict.CORDONED, PoolVerdict.NO_LAUNCHER)
+CLOSED = (PoolVerdict.CORDONED, PoolVerdict.FROZEN, PoolVerdict.NO_LAUNCHER)
 
 
 def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, Deferral], ...]:
@@ -20,7 +22,7 @@ def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, De
     accelerators = accelerators_left(problem, taken)
     found: list[tuple[ReplicaId, Deferral]] = []
     for number, bundle in enumerate(problem.bundles):
-        waiting = len(bundle.replicas) if bundle.not_before_ms is not None else left[number]
+        waiting = left[number] if bundle.may_be_placed else len(bundle.replicas)
         if waiting:
             deferral = deferral_of(problem, number, accelerators)
             found.extend((each.replica.id, deferral) for each in bundle.replicas[-waiting:])
@@ -29,9 +31,10 @@ def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, De
 
 def deferral_of(problem: Problem, number: int, accelerators: list[int]) -> Deferral:
     bundle, survey = problem.bundles[number], problem.survey
-    verdicts = survey.verdicts[number] if bundle.not_before_ms is None else {}
+    verdicts = survey.verdicts[number] if bundle.may_be_placed else {}
+    reason = reason_of(bundle, verdicts)
     return Deferral(
-        reason=reason_of(bundle, verdicts),
+        reason=reason,
         verdicts=tuple((verdict, verdicts[verdict]) for verdict in PoolVerdict if verdicts.get(verdict)),
         accelerators_needed=min(way.accelerators for way in bundle.spec.alternatives),
         accelerators_free_max=max((accelerators[pool] for pool in survey.holders[number]), default=0),
@@ -39,11 +42,30 @@ def deferral_of(problem: Problem, number: int, accelerators: list[int]) -> Defer
         worth_usd_micros_per_useful_hour=bundle.work.worth,
         not_before_ms=bundle.not_before_ms,
         planned_revision=problem.snapshot.revision,
+        freeze=freeze_told(problem, bundle) if reason is DeferralReason.FROZEN else None,
     )
 
 
+def freeze_told(problem: Problem, bundle: Bundle) -> Freeze | None:
+    """The freeze of the cell or the queue, else the first of a pool that the bundle might use."""
+    accelerators = {way.accelerator for way in bundle.spec.alternatives}
+    of_pools = {each.target: each for each in problem.snapshot.freezes if each.scope is FreezeScope.POOL}
+    wanted = (
+        of_pools[pool.id]
+        for pool in (planned.pool for planned in problem.pools)
+        if pool.id in of_pools
+        and pool.spec.accelerator in accelerators
+        and is_allowed(bundle.spec.constraints, pool)
+    )
+    return bundle.freeze or next(wanted, None)
+
+
 def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int]) -> DeferralReason:
-    """The first that explains the wait: time, structure, readiness, price, others, the provider, room."""
+    """The first that explains the wait: people, time, structure, readiness, price, others, provider, room."""
+    if bundle.is_held:
+        return DeferralReason.HELD
+    if bundle.freeze is not None:
+        return DeferralReason.FROZEN
     if bundle.not_before_ms is not None:
         return DeferralReason.BACKING_OFF
     said = {verdict for verdict, pools in verdicts.items() if pools}
@@ -51,6 +73,8 @@ def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int]) -> DeferralRe
     if not possible:
         return DeferralReason.FITS_NO_POOL
     open_ = possible.difference(CLOSED)
+    if not open_ and PoolVerdict.FROZEN in said:
+        return DeferralReason.FROZEN
     if not open_:
         return DeferralReason.POOL_NOT_READY
     if open_ == {PoolVerdict.NOT_WORTH_THE_PRICE}:

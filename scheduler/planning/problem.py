@@ -72,7 +72,7 @@ class Problem:
     """What a search may choose from, and where from it came.
 
     Attributes:
-        left: before anything is placed; replicas that back off are not counted.
+        left: before anything is placed; replicas that may not be placed now are not counted.
         row_pools, row_accelerators: (rows,) the pool of a row and the accelerators in one unit of it.
         columns: those that fit what is free now.
         candidates: those and the ones that would fit if their pool were empty.
@@ -102,7 +102,7 @@ def problem_of(snapshot: Snapshot) -> Problem:
     numbers = row_numbers(survey.candidates)
     candidates = columns_of(survey.candidates, numbers)
     free = np.array([rooms[pool].free(row) for pool, row in numbers] + [np.iinfo(np.int64).max])
-    counts = [len(bundle.replicas) if bundle.not_before_ms is None else 0 for bundle in bundles]
+    counts = [len(bundle.replicas) if bundle.may_be_placed else 0 for bundle in bundles]
     return Problem(
         snapshot=snapshot,
         bundles=bundles,

@@ -39,6 +39,7 @@ def snapshot_of(
         waiting=tuple(waiting),
         priority_classes=priority_classes,
         guidance=state.guidance(),
+        freezes=tuple(state.freezes()),
     )
 
 

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.model.brakes import freeze_ids
 from scheduler.model.ids import PoolId, ReplicaId
 from scheduler.model.job import Alternative, Job
 from scheduler.model.plan import Place, Plan, PlannedPool, Snapshot, Step, WaitingReplica
 from scheduler.model.pool import Pool
 from scheduler.model.records import Key, Kind
 from scheduler.model.run import Placement, RunState
-from scheduler.model.transaction import Check, IsAt, IsPlannedAt
+from scheduler.model.transaction import Check, IsAbsent, IsAt, IsPlannedAt
 from scheduler.planning.blocks import block_of, chain_of
 from scheduler.planning.eligibility import is_allowed
 from scheduler.planning.worth import charged_usd_micros_per_hour, term_usd_micros_per_hour, work_of
@@ -31,6 +32,8 @@ class Rule(StrEnum):
     OF_THE_SNAPSHOT = "of_the_snapshot"
     PRECONDITIONS = "preconditions"
     BACK_OFF = "back_off"
+    HELD = "held"
+    FROZEN = "frozen"
     POOL_OPEN = "pool_open"
     ALTERNATIVE = "alternative"
     GANG_WHOLE = "gang_whole"
@@ -129,6 +132,7 @@ def grounds_of(waiting: WaitingReplica, planned: PlannedPool) -> tuple[Check, ..
         IsAt(Key(Kind.REPLICA, waiting.replica.id), waiting.replica_version),
         IsPlannedAt(Key(Kind.JOB, waiting.job.id), waiting.job_planning_version),
         IsPlannedAt(Key(Kind.POOL, planned.pool.id), planned.planning_version),
+        *(IsAbsent(Key(Kind.FREEZE, id_)) for id_ in freeze_ids(planned.pool.id, waiting.job.spec.queue)),
     )
 
 
@@ -136,6 +140,11 @@ def one_place(known: Known, place: Place, waiting: WaitingReplica, pool: Pool) -
     subject, placement, job = place.replica_id, place.placement, waiting.job
     if waiting.replica.backs_off_until(known.snapshot.now_ms) is not None:
         yield broken(Rule.BACK_OFF, subject, f"backs off until {waiting.replica.not_before_ms}")
+    if job.hold is not None:
+        yield broken(Rule.HELD, subject, f"{job.id} is held")
+    ids = {freeze.id for freeze in known.snapshot.freezes}
+    for freeze_id in ids.intersection(freeze_ids(pool.id, job.spec.queue)):
+        yield broken(Rule.FROZEN, subject, f"{freeze_id} is frozen")
     if pool.cordon is not None or pool.deleting or not pool.status.ready:
         yield broken(Rule.POOL_OPEN, subject, f"{pool.id} takes nothing new")
     if not is_allowed(job.spec.constraints, pool):

@@ -1,10 +1,12 @@
-"""Jobs: submit, get, list, cancel."""
+"""Jobs: submit, get, list, cancel, hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scheduler.mirror.writes import RequestSeen, revision_of
+from scheduler.model.brakes import Hold
 from scheduler.model.errors import (
+    NotAllowed,
     NotFound,
     PlacewrightError,
     QueueFull,
@@ -21,7 +23,7 @@ from scheduler.model.limits import (
 from scheduler.model.records import IdempotencyRecord, Key, Kind, LaunchPayload
 from scheduler.model.state import State
 from scheduler.model.transaction import Outcome, Transaction
-from scheduler.model.transitions.jobs import cancel_requested, submitted
+from scheduler.model.transitions.jobs import cancel_requested, held, submitted
 from scheduler.model.view import JobView, job_view, phase_of
 from scheduler.service.parts import Parts, idempotency_record
 from scheduler.service.ulid import Ulids
@@ -45,6 +47,15 @@ class Accepted:
 
     view: JobView
     revision: Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds or releases a job, and with which request id."""
+
+    principal: Principal
+    is_operator: bool
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +234,33 @@ class Jobs:
                 raise NotFound("job", job_id)
             check_etag(state, Key(Kind.JOB, job_id), version)
             return cancel_requested(state, job_id, reason=reason, now_ms=self._parts.clock.now_ms())
+
+        revision = await self._parts.write_once(record, compute)
+        return Accepted(view=self._view(job_id), revision=revision)
+
+    async def hold(self, job_id: JobId, *, reason: str, holder: Holder) -> Accepted:
+        """No new placements for the job from when this returns; its runs go on.
+
+        Raises:
+            NotFound, NotAllowed, RequestIdReused
+        """
+        hold = Hold(reason=reason, principal=holder.principal, held_at_ms=self._parts.clock.now_ms())
+        return await self._held(job_id, hold, content=("hold", job_id, reason), holder=holder)
+
+    async def release(self, job_id: JobId, *, holder: Holder) -> Accepted:
+        """The job may be placed again; raises as `hold`."""
+        return await self._held(job_id, None, content=("release", job_id), holder=holder)
+
+    async def _held(self, job_id: JobId, hold: Hold | None, *, content: object, holder: Holder) -> Accepted:
+        record = idempotency_record(holder.principal, holder.request_id, content=content, resource_id=job_id)
+
+        def compute(state: State) -> Transaction | None:
+            job = state.job(job_id)
+            if job is None:
+                raise NotFound("job", job_id)
+            if not holder.is_operator and holder.principal != job.submitter:
+                raise NotAllowed(f"job {job_id} is held and released by its submitter or an operator")
+            return held(state, job, hold)
 
         revision = await self._parts.write_once(record, compute)
         return Accepted(view=self._view(job_id), revision=revision)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable
 from typing import TypeAlias
 
+from scheduler.model.brakes import FreezeScope
 from scheduler.model.deferral import DeferralReason
 from scheduler.model.ids import JobId, QueueName
 from scheduler.model.job import Job, JobPhase
@@ -48,6 +49,8 @@ def samples_in_slices(
         shadow_price = shadow_prices.get(pool.id, 0) / USD_MICROS
         samples["pool_shadow_price_usd_per_accelerator_hour"][_pool_labels(pool)] = shadow_price
     _add_sessions(samples, state.sessions())
+    for scope in FreezeScope:
+        samples["frozen"][scope,] = sum(freeze.scope is scope for freeze in state.freezes())
     return samples
 
 

@@ -65,6 +65,7 @@ STATE_GAUGES = (
         (*POOL, "use"),
         "usd_per_hour",
     ),
+    StateGauge("frozen", "Freezes of planning by scope; what they cover gets nothing new.", ("scope",)),
     StateGauge("launcher_sessions", "The newest session of each launcher, by state.", ("state",)),
 )
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from placewright.pools import Cordon, NodeGroup, PoolSpec, PoolStatus, PoolUsage, PoolView, SliceGroup
     from placewright.reasons import (
         Deferral,
+        Freeze,
         NodeShare,
         Placement,
         PlacementValue,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from placewright.settings import Tls
     from placewright.strings import Location
     from placewright.views import (
+        Hold,
         JobEvent,
         JobSpec,
         JobView,
@@ -86,6 +88,8 @@ __all__ = [
     "NodeGroup",
     "SliceGroup",
     # what is given
+    "Freeze",
+    "Hold",
     "JobView",
     "JobSpec",
     "JobEvent",
@@ -142,12 +146,12 @@ _MODULES = {
     "alternative": ("Alternative",),
     "reasons": (
         "Deferral", "Placement", "PoolAssignment", "TaskGroupPlacement", "NodeShare", "PlacementValue",
-        "RunnerUp",
+        "Freeze", "RunnerUp",
     ),
     "strings": ("Location",),
     "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),
     "views": (
-        "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
+        "Hold", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",

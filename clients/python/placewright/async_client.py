@@ -18,6 +18,7 @@ from placewright.filters import Words, job_filter
 from placewright.job import Duration, Job
 from placewright.operations import Operations
 from placewright.pools import PoolSpec, PoolView
+from placewright.reasons import Freeze
 from placewright.settings import OUTAGE_S_MAX_DEFAULT, TIMEOUT_S_DEFAULT, Settings, TlsChoice, resolve
 from placewright.status import error_of_call
 from placewright.targets import target_of
@@ -98,6 +99,12 @@ class AsyncClient:
             self._operations.cancel_job(job_id, reason=reason, etag=etag, request_id=request_id)
         )
 
+    async def hold_job(self, job_id: str, reason: str, *, request_id: str | None = None) -> JobView:
+        return await self._run(self._operations.hold_job(job_id, reason=reason, request_id=request_id))
+
+    async def release_job(self, job_id: str, *, request_id: str | None = None) -> JobView:
+        return await self._run(self._operations.release_job(job_id, request_id=request_id))
+
     async def pools(self) -> list[PoolView]:
         return [pool async for pool in self._iterate(self._operations.list_pools())]
 
@@ -120,6 +127,21 @@ class AsyncClient:
 
     async def force_end_run(self, run_id: str, reason: str, *, request_id: str | None = None) -> Run:
         return await self._run(self._operations.force_end_run(run_id, reason=reason, request_id=request_id))
+
+    async def freeze_planning(
+        self, reason: str, *, pool: str = "", queue: str = "", request_id: str | None = None
+    ) -> Freeze | None:
+        return await self._run(
+            self._operations.freeze_planning(reason, pool=pool, queue=queue, request_id=request_id)
+        )
+
+    async def unfreeze_planning(
+        self, *, pool: str = "", queue: str = "", request_id: str | None = None
+    ) -> None:
+        await self._run(self._operations.unfreeze_planning(pool=pool, queue=queue, request_id=request_id))
+
+    async def freezes(self) -> list[Freeze]:
+        return await self._run(self._operations.freezes())
 
     async def health(self) -> HealthStatus:
         return await self._run(self._operations.health())

@@ -16,6 +16,7 @@ from placewright.filters import Words, job_filter
 from placewright.job import Duration, Job
 from placewright.operations import Operations
 from placewright.pools import PoolSpec, PoolView
+from placewright.reasons import Freeze
 from placewright.settings import OUTAGE_S_MAX_DEFAULT, TIMEOUT_S_DEFAULT, Settings, TlsChoice, resolve
 from placewright.status import error_of_call
 from placewright.targets import target_of
@@ -126,6 +127,14 @@ class Client:
         """Ask that a job and its runs end; of a finished job this changes nothing."""
         return self._run(self._operations.cancel_job(job_id, reason=reason, etag=etag, request_id=request_id))
 
+    def hold_job(self, job_id: str, reason: str, *, request_id: str | None = None) -> JobView:
+        """No new placements for a job until it is released; what runs goes on."""
+        return self._run(self._operations.hold_job(job_id, reason=reason, request_id=request_id))
+
+    def release_job(self, job_id: str, *, request_id: str | None = None) -> JobView:
+        """Allow placements of a held job again."""
+        return self._run(self._operations.release_job(job_id, request_id=request_id))
+
     def pools(self) -> list[PoolView]:
         """Every pool, by id."""
         return list(self._iterate(self._operations.list_pools()))
@@ -154,6 +163,22 @@ class Client:
     def force_end_run(self, run_id: str, reason: str, *, request_id: str | None = None) -> Run:
         """Declare an unreachable run ended, on your word that nothing of it runs."""
         return self._run(self._operations.force_end_run(run_id, reason=reason, request_id=request_id))
+
+    def freeze_planning(
+        self, reason: str, *, pool: str = "", queue: str = "", request_id: str | None = None
+    ) -> Freeze | None:
+        """Place nothing new in a pool, a queue or, with neither, the cell; what runs goes on."""
+        return self._run(
+            self._operations.freeze_planning(reason, pool=pool, queue=queue, request_id=request_id)
+        )
+
+    def unfreeze_planning(self, *, pool: str = "", queue: str = "", request_id: str | None = None) -> None:
+        """Take the freeze of that scope back."""
+        self._run(self._operations.unfreeze_planning(pool=pool, queue=queue, request_id=request_id))
+
+    def freezes(self) -> list[Freeze]:
+        """Every freeze."""
+        return self._run(self._operations.freezes())
 
     def health(self) -> HealthStatus:
         """Whether the service takes calls."""

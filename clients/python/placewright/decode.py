@@ -61,7 +61,12 @@ def job_view(job: job_pb2.Job) -> views.JobView:
         revision=job.revision,
         replicas=tuple(_replica(replica) for replica in job.replicas),
         replicas_left_out=job.replicas_left_out,
+        hold=_hold(job.hold) if job.HasField("hold") else None,
     )
+
+
+def _hold(hold: job_pb2.Hold) -> views.Hold:
+    return views.Hold(reason=hold.reason, principal=hold.principal, held_at=moment(hold.held_at))
 
 
 def run_view(run: job_pb2.Run) -> views.Run:
@@ -179,6 +184,17 @@ def _deferral(deferral: job_pb2.Deferral) -> reasons.Deferral:
         worth_usd_micros_per_useful_hour=_number(deferral, "worth_usd_micros_per_useful_hour"),
         not_before=moment(deferral.not_before),
         planned_revision=_number(deferral, "planned_revision"),
+        freeze=freeze_view(deferral.freeze) if deferral.HasField("freeze") else None,
+    )
+
+
+def freeze_view(freeze: job_pb2.Freeze) -> reasons.Freeze:
+    return reasons.Freeze(
+        pool_id=freeze.scope.pool_id,
+        queue=freeze.scope.queue,
+        reason=freeze.reason,
+        principal=freeze.principal,
+        frozen_at=moment(freeze.frozen_at),
     )
 
 

@@ -12,17 +12,19 @@ from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from placewright import errors
-from placewright.decode import job_view, run_view
+from placewright.decode import freeze_view, job_view, run_view
 from placewright.effects import Operation, R
 from placewright.job import Job, submission_of
 from placewright.patience import call_with_patience
 from placewright.pool_messages import pool_spec_message, pool_view
 from placewright.pools import PoolSpec, PoolView
+from placewright.reasons import Freeze
 from placewright.revisions import Revisions
 from placewright.settings import Settings
 from placewright.status import error_of_status, with_request_id
 from placewright.timing import Deadline
 from placewright.v1 import fleet_service_pb2 as fleet
+from placewright.v1 import job_pb2
 from placewright.v1 import job_service_pb2 as jobs
 from placewright.views import JobView, Run
 from placewright.words import HealthStatus
@@ -133,6 +135,24 @@ class Operations:
         self.revisions.note(answer.revision)
         return job_view(answer.job)
 
+    def hold_job(self, job_id: str, *, reason: str, request_id: str | None) -> Operation[JobView]:
+        request_id = request_id or new_request_id()
+        request = jobs.HoldJobRequest(job_id=job_id, reason=reason, request_id=request_id)
+        answer = yield from self._write(
+            f"{JOB_SERVICE}HoldJob", request, jobs.HoldJobResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+        return job_view(answer.job)
+
+    def release_job(self, job_id: str, *, request_id: str | None) -> Operation[JobView]:
+        request_id = request_id or new_request_id()
+        request = jobs.ReleaseJobRequest(job_id=job_id, request_id=request_id)
+        answer = yield from self._write(
+            f"{JOB_SERVICE}ReleaseJob", request, jobs.ReleaseJobResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+        return job_view(answer.job)
+
     def get_pool(self, pool_id: str) -> Operation[PoolView]:
         with self._reading() as min_revision:
             request = fleet.GetPoolRequest(pool_id=pool_id, min_revision=min_revision)
@@ -181,6 +201,36 @@ class Operations:
         )
         self.revisions.note(answer.revision)
         return run_view(answer.run)
+
+    def freeze_planning(
+        self, reason: str, *, pool: str, queue: str, request_id: str | None
+    ) -> Operation[Freeze | None]:
+        request_id = request_id or new_request_id()
+        scope = scope_message(pool=pool, queue=queue)
+        request = fleet.FreezePlanningRequest(scope=scope, reason=reason, request_id=request_id)
+        answer = yield from self._write(
+            f"{FLEET_SERVICE}FreezePlanning", request, fleet.FreezePlanningResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+        return freeze_view(answer.freeze) if answer.HasField("freeze") else None
+
+    def unfreeze_planning(self, *, pool: str, queue: str, request_id: str | None) -> Operation[None]:
+        request_id = request_id or new_request_id()
+        scope = scope_message(pool=pool, queue=queue)
+        request = fleet.UnfreezePlanningRequest(scope=scope, request_id=request_id)
+        answer = yield from self._write(
+            f"{FLEET_SERVICE}UnfreezePlanning",
+            request,
+            fleet.UnfreezePlanningResponse,
+            request_id=request_id,
+        )
+        self.revisions.note(answer.revision)
+
+    def freezes(self) -> Operation[list[Freeze]]:
+        with self._reading() as min_revision:
+            request = fleet.ListFreezesRequest(min_revision=min_revision)
+            answer = yield from self._call(f"{FLEET_SERVICE}ListFreezes", request, fleet.ListFreezesResponse)
+        return [freeze_view(freeze) for freeze in answer.freezes]
 
     def health(self) -> Operation[HealthStatus]:
         # grpc.health.v1 without its package: a string in field 1 asks, an enum in field 1 answers, and
@@ -246,6 +296,17 @@ class Pages(Generic[T]):
     def close(self) -> None:
         self._items.clear()
         self._token = None
+
+
+def scope_message(*, pool: str, queue: str) -> job_pb2.FreezeScope:
+    """The scope: a pool, a queue, or with neither the whole cell."""
+    if pool and queue:
+        raise errors.InvalidRequest.of(
+            [errors.FieldViolation("pool", "a freeze has a pool or a queue, not both")]
+        )
+    if pool:
+        return job_pb2.FreezeScope(pool_id=pool)
+    return job_pb2.FreezeScope(queue=queue) if queue else job_pb2.FreezeScope(cell=True)
 
 
 def chunks(submissions: Sequence[jobs.JobSubmission]) -> Iterator[list[jobs.JobSubmission]]:

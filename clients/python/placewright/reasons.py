@@ -17,8 +17,35 @@ VERDICT_WORDS = {
     PoolVerdict.NOT_WORTH_THE_PRICE: "cost more than the work is worth",
     PoolVerdict.FULL: "are full",
     PoolVerdict.AVAILABILITY_DOUBTED: "are doubted to have that much now",
+    PoolVerdict.FROZEN: "are frozen",
     PoolVerdict.OUTBID: "went to jobs of more worth",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freeze:
+    """Nothing new is placed in a scope; `str()` says it in words.
+
+    Attributes:
+        pool_id, queue: of which pool or queue; both empty for the whole cell.
+        principal: who froze it.
+    """
+
+    pool_id: str = ""
+    queue: str = ""
+    reason: str
+    principal: str
+    frozen_at: datetime | None
+
+    @property
+    def scope(self) -> str:
+        """What is frozen: "the cell", "pool x" or "queue x"."""
+        named = f"pool {self.pool_id}" if self.pool_id else f"queue {self.queue}"
+        return named if self.pool_id or self.queue else "the cell"
+
+    def __str__(self) -> str:
+        since = "" if self.frozen_at is None else f" since {self.frozen_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.scope} by {self.principal}{since}: {self.reason}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +59,7 @@ class Deferral:
         cheapest_cost_usd_micros_per_useful_hour: None also when no pool could hold it.
         not_before: when it may be placed again, for BACKING_OFF.
         planned_revision: the revision that the plan was made for.
+        freeze: what froze it, for FROZEN.
     """
 
     reason: DeferralReason
@@ -42,6 +70,7 @@ class Deferral:
     worth_usd_micros_per_useful_hour: int | None = None
     not_before: datetime | None = None
     planned_revision: int | None = None
+    freeze: Freeze | None = None
 
     def __str__(self) -> str:
         return deferral_text(self)
@@ -169,6 +198,7 @@ def deferral_text(deferral: Deferral) -> str:
     cost = _usd_or_unknown(deferral.cheapest_cost_usd_micros_per_useful_hour)
     worth = _usd_or_unknown(deferral.worth_usd_micros_per_useful_hour)
     until = "" if deferral.not_before is None else f" until {deferral.not_before:%Y-%m-%d %H:%M:%S} UTC"
+    frozen = "" if deferral.freeze is None else f" for {deferral.freeze}"
     sentences = {
         DeferralReason.NOT_PLANNED_YET: "not planned yet",
         DeferralReason.FITS_NO_POOL: f"needs {needed}; no pool of the fleet could hold it even if empty",
@@ -180,6 +210,8 @@ def deferral_text(deferral: Deferral) -> str:
         DeferralReason.OUTBID: f"needs {needed}; jobs of more worth took the room ({free} left in one pool)",
         DeferralReason.BACKING_OFF: f"its last run ended; it waits{until} before the next",
         DeferralReason.AVAILABILITY_DOUBTED: f"needs {needed}; the provider is believed to have less now",
+        DeferralReason.HELD: "its job is held",
+        DeferralReason.FROZEN: f"planning is frozen{frozen}",
     }
     return sentences.get(deferral.reason, "waits for a reason this client does not know")
 

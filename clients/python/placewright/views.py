@@ -101,6 +101,15 @@ class JobSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Why a job gets no new placements, who said so and since when."""
+
+    reason: str
+    principal: str
+    held_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobView:
     """A job as the scheduler keeps it.
 
@@ -111,6 +120,7 @@ class JobView:
         etag: for conditional writes; changes with what users say of the job, not with its replicas.
         replicas: by index; may be left out of what lists, watches and `submit_many` give.
         replicas_left_out: there are replicas that are not shown here; `get_job` and `refresh` give them.
+        hold: while the job is held, else None.
     """
 
     job_id: str
@@ -128,6 +138,7 @@ class JobView:
     revision: int
     replicas: tuple[Replica, ...]
     replicas_left_out: bool
+    hold: Hold | None = None
 
     @property
     def name(self) -> str:

@@ -80,6 +80,8 @@ class DeferralReason(Word):
     OUTBID = "outbid"
     BACKING_OFF = "backing_off"
     AVAILABILITY_DOUBTED = "availability_doubted"
+    HELD = "held"
+    FROZEN = "frozen"
     UNKNOWN = "unknown"
 
 
@@ -93,6 +95,7 @@ class PoolVerdict(Word):
     FULL = "full"
     AVAILABILITY_DOUBTED = "availability_doubted"
     OUTBID = "outbid"
+    FROZEN = "frozen"
     UNKNOWN = "unknown"
 
 

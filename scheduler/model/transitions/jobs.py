@@ -1,7 +1,8 @@
-"""Moves of jobs that callers ask for: submit and cancel."""
+"""Moves of jobs that callers ask for: submit, cancel, hold and release."""
 
 from dataclasses import replace
 
+from scheduler.model.brakes import Hold
 from scheduler.model.ids import JobId, replica_id_of
 from scheduler.model.job import Job
 from scheduler.model.records import IdempotencyRecord, Key, Kind, LaunchPayload
@@ -44,3 +45,12 @@ def cancel_requested(state: State, job_id: JobId, *, reason: str, now_ms: int) -
     key = Key(Kind.JOB, job_id)
     cancelling = replace(job, cancel_requested_at_ms=now_ms, cancel_reason=reason)
     return Transaction(checks=(IsAt(key, state.version(key)),), puts=(Put(entity=cancelling, replans=True),))
+
+
+def held(state: State, job: Job, hold: Hold | None) -> Transaction | None:
+    """The job with or without a hold; None when it is so already or finished. A held job keeps its hold."""
+    if job.is_finished or (job.hold is None) == (hold is None):
+        return None
+    key = Key(Kind.JOB, job.id)
+    changed = replace(job, hold=hold)
+    return Transaction(checks=(IsAt(key, state.version(key)),), puts=(Put(entity=changed, replans=True),))

@@ -79,6 +79,7 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         self.metadata: dict[str, list[dict[str, str | bytes]]] = defaultdict(list)
         self.faults: dict[str, list[status_pb2.Status]] = defaultdict(list)
         self.jobs: dict[str, job_pb2.Job] = {}
+        self.freezes: dict[str, job_pb2.Freeze] = {}
         self.pools: dict[str, pool_pb2.Pool] = {}
         self.revision = 0
         self.replicas_listed_max = 100
@@ -208,6 +209,23 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
             self._commit(job)
             return job_service_pb2.CancelJobResponse(job=job, revision=self.revision)
 
+    def HoldJob(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("HoldJob", request, context)
+        job = self._job(request.job_id, context)
+        with self._changed:
+            job.hold.reason, job.hold.principal = request.reason, "alice"
+            job.hold.held_at.GetCurrentTime()
+            self._commit(job)
+            return job_service_pb2.HoldJobResponse(job=job, revision=self.revision)
+
+    def ReleaseJob(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ReleaseJob", request, context)
+        job = self._job(request.job_id, context)
+        with self._changed:
+            job.ClearField("hold")
+            self._commit(job)
+            return job_service_pb2.ReleaseJobResponse(job=job, revision=self.revision)
+
     def WatchJobs(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802  (the wire's name)
         self._came("WatchJobs", request, context)
         revision, _, filter_of_cursor = request.cursor.partition("/")
@@ -258,6 +276,21 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         pool = pool_pb2.Pool(pool_id=request.pool_id, spec=request.spec, revision=self.revision)
         self.pools[request.pool_id] = pool
         return fleet_service_pb2.ApplyPoolResponse(pool=pool, revision=self.revision)
+
+    def FreezePlanning(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("FreezePlanning", request, context)
+        freeze = job_pb2.Freeze(scope=request.scope, reason=request.reason, principal="olga")
+        self.freezes[text_of(request.scope)] = freeze
+        return fleet_service_pb2.FreezePlanningResponse(freeze=freeze, revision=self.revision)
+
+    def UnfreezePlanning(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("UnfreezePlanning", request, context)
+        self.freezes.pop(text_of(request.scope), None)
+        return fleet_service_pb2.UnfreezePlanningResponse(revision=self.revision)
+
+    def ListFreezes(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ListFreezes", request, context)
+        return fleet_service_pb2.ListFreezesResponse(freezes=self.freezes.values())
 
     def CordonPool(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("CordonPool", request, context)

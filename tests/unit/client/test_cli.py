@@ -211,6 +211,29 @@ def test_jobs_says_where_replicas_are_not_shown(run: Run, service: FakeService) 
     assert f"placewright job {job_id}" in run("cancel", job_id, "-o", "table").stdout
 
 
+def test_a_held_job_says_by_whom_and_why_until_it_is_released(run: Run) -> None:
+    job_id = submitted(run)
+
+    run("hold", job_id, "--reason", "wrong data")
+    assert "hold      by alice 0s ago: wrong data" in run("job", job_id).stdout
+
+    run("release", job_id)
+    assert "hold " not in run("job", job_id).stdout
+
+
+def test_freezes_are_listed_until_they_are_taken_back(run: Run) -> None:
+    run("freeze", "--reason", "odd prices")
+    run("freeze", "--queue", "research", "--reason", "runaway submitter")
+
+    listed = run("freezes").stdout
+    assert "the cell by olga: odd prices" in listed
+    assert "queue research by olga: runaway submitter" in listed
+
+    assert "still frozen: queue research" in run("unfreeze").stderr
+    assert "nothing is frozen" in run("unfreeze", "--queue", "research").stderr
+    assert run("freezes").stdout == ""
+
+
 def test_cancel_ends_a_job(run: Run, service: FakeService) -> None:
     result = run("cancel", submitted(run), "--reason", "wrong data")
 

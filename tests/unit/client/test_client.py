@@ -104,6 +104,14 @@ def test_watch_of_a_handle_gives_each_state_once_until_it_has_finished(
     assert phases == ["pending", "active", "failed"]
 
 
+def test_hold_and_release_carry_reason_and_holder(client: Any) -> None:
+    job_id = client.submit(a_job()).job_id
+
+    held = client.hold_job(job_id, "wrong data")
+    assert (held.hold.reason, held.hold.principal) == ("wrong data", "alice")
+    assert client.release_job(job_id).hold is None
+
+
 def test_cancel_carries_the_reason(client: Any, service: FakeService) -> None:
     handle = client.submit(a_job())
 

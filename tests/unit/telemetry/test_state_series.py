@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.model.brakes import Freeze, FreezeScope
 from scheduler.model.deferral import Deferral, DeferralReason
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId, QueueName, Revision
@@ -17,6 +18,7 @@ from scheduler.telemetry.metrics import Metrics
 from tests.builders import (
     DOLLAR,
     NOW_MS,
+    PRINCIPAL,
     a_job,
     a_live_replica,
     a_pool,
@@ -150,3 +152,12 @@ def test_made_up_queue_names_end_in_one_label(metrics: Metrics) -> None:
 
     other = {"queue": state_series.OTHER_QUEUES, "priority_class": "standard"}
     assert value(metrics, "replicas", state=ReplicaState.WAITING, **other) == 11
+
+
+def test_freezes_are_counted_by_scope(metrics: Metrics) -> None:
+    freeze = Freeze(scope=FreezeScope.CELL, reason="why", principal=PRINCIPAL, frozen_at_ms=NOW_MS)
+
+    metrics.state.observe(a_state(freeze), NOW_MS)
+
+    assert value(metrics, "frozen", scope="cell") == 1
+    assert value(metrics, "frozen", scope="queue") == 0

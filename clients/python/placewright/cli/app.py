@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand
 
 from placewright.cli import exits
+from placewright.cli.brakes import brakes
+from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_event, print_many, print_one
 
 if TYPE_CHECKING:
@@ -27,14 +29,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-AddressOption = Annotated[
-    Optional[str],  # noqa: UP045  (typer evaluates it under 3.10)
-    typer.Option(
-        "--address",
-        help="host:port of the service, or of several replicas with commas; also before the command.",
-    ),
-]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the data on stdout.")]
 QueueOption = Annotated[list[str], typer.Option("--queue", help="Only this queue; repeatable.")]
 PhaseOption = Annotated[
     list[str], typer.Option("--phase", help="Only this phase: pending, active, succeeded, ...; repeatable.")
@@ -65,6 +59,9 @@ def everything(
 ) -> None:
     """Submit jobs to placewright, watch them, and see why they are where they are."""
     context.obj = address
+
+
+app.add_typer(brakes)
 
 
 @app.command()

@@ -148,6 +148,8 @@ def job_lines(job: JobView, now: datetime) -> Iterator[str]:
     yield f"name      {job.name}"
     yield f"queue     {spec.queue}, class {spec.priority_class or '-'}, submitted by {job.submitter or '?'}"
     yield f"phase     {job.phase}, {age(job.submitted_at, now)} old"
+    if job.hold is not None:
+        yield f"hold      by {job.hold.principal} {age(job.hold.held_at, now)} ago: {job.hold.reason}"
     if job.cancel_requested_at is not None:
         why_cancelled = f": {job.cancel_reason}" if job.cancel_reason else ""
         yield f"cancel    asked for {age(job.cancel_requested_at, now)} ago{why_cancelled}"

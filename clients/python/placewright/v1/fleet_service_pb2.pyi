@@ -129,3 +129,47 @@ class ForceEndRunResponse(_message.Message):
     run: _job_pb2.Run
     revision: int
     def __init__(self, run: _Optional[_Union[_job_pb2.Run, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class FreezePlanningRequest(_message.Message):
+    __slots__ = ("scope", "reason", "request_id")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    scope: _job_pb2.FreezeScope
+    reason: str
+    request_id: str
+    def __init__(self, scope: _Optional[_Union[_job_pb2.FreezeScope, _Mapping]] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class FreezePlanningResponse(_message.Message):
+    __slots__ = ("freeze", "revision")
+    FREEZE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    freeze: _job_pb2.Freeze
+    revision: int
+    def __init__(self, freeze: _Optional[_Union[_job_pb2.Freeze, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class UnfreezePlanningRequest(_message.Message):
+    __slots__ = ("scope", "request_id")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    scope: _job_pb2.FreezeScope
+    request_id: str
+    def __init__(self, scope: _Optional[_Union[_job_pb2.FreezeScope, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class UnfreezePlanningResponse(_message.Message):
+    __slots__ = ("revision",)
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    def __init__(self, revision: _Optional[int] = ...) -> None: ...
+
+class ListFreezesRequest(_message.Message):
+    __slots__ = ("min_revision",)
+    MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
+    min_revision: int
+    def __init__(self, min_revision: _Optional[int] = ...) -> None: ...
+
+class ListFreezesResponse(_message.Message):
+    __slots__ = ("freezes",)
+    FREEZES_FIELD_NUMBER: _ClassVar[int]
+    freezes: _containers.RepeatedCompositeFieldContainer[_job_pb2.Freeze]
+    def __init__(self, freezes: _Optional[_Iterable[_Union[_job_pb2.Freeze, _Mapping]]] = ...) -> None: ...

@@ -65,6 +65,21 @@ class FleetServiceStub:
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.DeletePoolRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.DeletePoolResponse.FromString,
                 _registered_method=True)
+        self.FreezePlanning = channel.unary_unary(
+                '/placewright.v1.FleetService/FreezePlanning',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.FreezePlanningRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.FreezePlanningResponse.FromString,
+                _registered_method=True)
+        self.UnfreezePlanning = channel.unary_unary(
+                '/placewright.v1.FleetService/UnfreezePlanning',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.UnfreezePlanningRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UnfreezePlanningResponse.FromString,
+                _registered_method=True)
+        self.ListFreezes = channel.unary_unary(
+                '/placewright.v1.FleetService/ListFreezes',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesResponse.FromString,
+                _registered_method=True)
         self.ForceEndRun = channel.unary_unary(
                 '/placewright.v1.FleetService/ForceEndRun',
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.ForceEndRunRequest.SerializeToString,
@@ -118,6 +133,28 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FreezePlanning(self, request, context):
+        """FreezePlanning places nothing new in a scope, from when it answers; what runs goes on, and cancels and
+        ends still work. A frozen scope keeps its freeze. It survives restarts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnfreezePlanning(self, request, context):
+        """UnfreezePlanning takes the freeze of a scope back; others stay. Without one it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFreezes(self, request, context):
+        """ListFreezes gives every freeze.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ForceEndRun(self, request, context):
         """ForceEndRun declares an unreachable run ended, on the operator's word that nothing of it runs.
         """
@@ -157,6 +194,21 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.DeletePool,
                     request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.DeletePoolRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_fleet__service__pb2.DeletePoolResponse.SerializeToString,
+            ),
+            'FreezePlanning': grpc.unary_unary_rpc_method_handler(
+                    servicer.FreezePlanning,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.FreezePlanningRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.FreezePlanningResponse.SerializeToString,
+            ),
+            'UnfreezePlanning': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnfreezePlanning,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UnfreezePlanningRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.UnfreezePlanningResponse.SerializeToString,
+            ),
+            'ListFreezes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFreezes,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesResponse.SerializeToString,
             ),
             'ForceEndRun': grpc.unary_unary_rpc_method_handler(
                     servicer.ForceEndRun,
@@ -327,6 +379,87 @@ class FleetService:
             '/placewright.v1.FleetService/DeletePool',
             placewright_dot_v1_dot_fleet__service__pb2.DeletePoolRequest.SerializeToString,
             placewright_dot_v1_dot_fleet__service__pb2.DeletePoolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FreezePlanning(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/FreezePlanning',
+            placewright_dot_v1_dot_fleet__service__pb2.FreezePlanningRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.FreezePlanningResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnfreezePlanning(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/UnfreezePlanning',
+            placewright_dot_v1_dot_fleet__service__pb2.UnfreezePlanningRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.UnfreezePlanningResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFreezes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/ListFreezes',
+            placewright_dot_v1_dot_fleet__service__pb2.ListFreezesRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.ListFreezesResponse.FromString,
             options,
             channel_credentials,
             insecure,

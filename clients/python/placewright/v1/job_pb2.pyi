@@ -52,6 +52,8 @@ class DeferralReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEFERRAL_REASON_OUTBID: _ClassVar[DeferralReason]
     DEFERRAL_REASON_BACKING_OFF: _ClassVar[DeferralReason]
     DEFERRAL_REASON_AVAILABILITY_DOUBTED: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_HELD: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_FROZEN: _ClassVar[DeferralReason]
 
 class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -65,6 +67,7 @@ class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     POOL_VERDICT_FULL: _ClassVar[PoolVerdict]
     POOL_VERDICT_AVAILABILITY_DOUBTED: _ClassVar[PoolVerdict]
     POOL_VERDICT_OUTBID: _ClassVar[PoolVerdict]
+    POOL_VERDICT_FROZEN: _ClassVar[PoolVerdict]
 
 class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -118,6 +121,8 @@ DEFERRAL_REASON_NO_CAPACITY: DeferralReason
 DEFERRAL_REASON_OUTBID: DeferralReason
 DEFERRAL_REASON_BACKING_OFF: DeferralReason
 DEFERRAL_REASON_AVAILABILITY_DOUBTED: DeferralReason
+DEFERRAL_REASON_HELD: DeferralReason
+DEFERRAL_REASON_FROZEN: DeferralReason
 POOL_VERDICT_UNSPECIFIED: PoolVerdict
 POOL_VERDICT_OTHER_ACCELERATOR: PoolVerdict
 POOL_VERDICT_EXCLUDED_BY_CONSTRAINTS: PoolVerdict
@@ -128,6 +133,7 @@ POOL_VERDICT_NOT_WORTH_THE_PRICE: PoolVerdict
 POOL_VERDICT_FULL: PoolVerdict
 POOL_VERDICT_AVAILABILITY_DOUBTED: PoolVerdict
 POOL_VERDICT_OUTBID: PoolVerdict
+POOL_VERDICT_FROZEN: PoolVerdict
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_PLACED: RunState
 RUN_STATE_STARTING: RunState
@@ -290,8 +296,30 @@ class VerdictCount(_message.Message):
     pools: int
     def __init__(self, verdict: _Optional[_Union[PoolVerdict, str]] = ..., pools: _Optional[int] = ...) -> None: ...
 
+class FreezeScope(_message.Message):
+    __slots__ = ("cell", "pool_id", "queue")
+    CELL_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    cell: bool
+    pool_id: str
+    queue: str
+    def __init__(self, cell: _Optional[bool] = ..., pool_id: _Optional[str] = ..., queue: _Optional[str] = ...) -> None: ...
+
+class Freeze(_message.Message):
+    __slots__ = ("scope", "reason", "principal", "frozen_at")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    FROZEN_AT_FIELD_NUMBER: _ClassVar[int]
+    scope: FreezeScope
+    reason: str
+    principal: str
+    frozen_at: _timestamp_pb2.Timestamp
+    def __init__(self, scope: _Optional[_Union[FreezeScope, _Mapping]] = ..., reason: _Optional[str] = ..., principal: _Optional[str] = ..., frozen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Deferral(_message.Message):
-    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision")
+    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision", "freeze")
     REASON_FIELD_NUMBER: _ClassVar[int]
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
     ACCELERATORS_NEEDED_FIELD_NUMBER: _ClassVar[int]
@@ -300,6 +328,7 @@ class Deferral(_message.Message):
     WORTH_USD_MICROS_PER_USEFUL_HOUR_FIELD_NUMBER: _ClassVar[int]
     NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]
     PLANNED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    FREEZE_FIELD_NUMBER: _ClassVar[int]
     reason: DeferralReason
     verdicts: _containers.RepeatedCompositeFieldContainer[VerdictCount]
     accelerators_needed: int
@@ -308,7 +337,8 @@ class Deferral(_message.Message):
     worth_usd_micros_per_useful_hour: int
     not_before: _timestamp_pb2.Timestamp
     planned_revision: int
-    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ...) -> None: ...
+    freeze: Freeze
+    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ..., freeze: _Optional[_Union[Freeze, _Mapping]] = ...) -> None: ...
 
 class NodeShare(_message.Message):
     __slots__ = ("node", "tasks")
@@ -416,8 +446,18 @@ class Replica(_message.Message):
     run_count: int
     def __init__(self, replica_id: _Optional[str] = ..., index: _Optional[int] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., newest_run: _Optional[_Union[Run, _Mapping]] = ..., run_count: _Optional[int] = ...) -> None: ...
 
+class Hold(_message.Message):
+    __slots__ = ("reason", "principal", "held_at")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    HELD_AT_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    principal: str
+    held_at: _timestamp_pb2.Timestamp
+    def __init__(self, reason: _Optional[str] = ..., principal: _Optional[str] = ..., held_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Job(_message.Message):
-    __slots__ = ("job_id", "effective_spec", "phase", "counts", "desired_replicas", "spec_generation", "submitter", "submitted_at", "cancel_requested_at", "cancel_reason", "finished_at", "etag", "revision", "replicas", "replicas_left_out")
+    __slots__ = ("job_id", "effective_spec", "phase", "counts", "desired_replicas", "spec_generation", "submitter", "submitted_at", "cancel_requested_at", "cancel_reason", "finished_at", "etag", "revision", "replicas", "replicas_left_out", "hold")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_SPEC_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -433,6 +473,7 @@ class Job(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     effective_spec: JobSpec
     phase: JobPhase
@@ -448,4 +489,5 @@ class Job(_message.Message):
     revision: int
     replicas: _containers.RepeatedCompositeFieldContainer[Replica]
     replicas_left_out: bool
-    def __init__(self, job_id: _Optional[str] = ..., effective_spec: _Optional[_Union[JobSpec, _Mapping]] = ..., phase: _Optional[_Union[JobPhase, str]] = ..., counts: _Optional[_Union[ReplicaCounts, _Mapping]] = ..., desired_replicas: _Optional[int] = ..., spec_generation: _Optional[int] = ..., submitter: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_reason: _Optional[str] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., replicas_left_out: _Optional[bool] = ...) -> None: ...
+    hold: Hold
+    def __init__(self, job_id: _Optional[str] = ..., effective_spec: _Optional[_Union[JobSpec, _Mapping]] = ..., phase: _Optional[_Union[JobPhase, str]] = ..., counts: _Optional[_Union[ReplicaCounts, _Mapping]] = ..., desired_replicas: _Optional[int] = ..., spec_generation: _Optional[int] = ..., submitter: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_reason: _Optional[str] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., replicas_left_out: _Optional[bool] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ...) -> None: ...

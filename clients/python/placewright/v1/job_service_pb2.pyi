@@ -143,6 +143,40 @@ class CancelJobResponse(_message.Message):
     revision: int
     def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
 
+class HoldJobRequest(_message.Message):
+    __slots__ = ("job_id", "reason", "request_id")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    reason: str
+    request_id: str
+    def __init__(self, job_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class HoldJobResponse(_message.Message):
+    __slots__ = ("job", "revision")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    revision: int
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class ReleaseJobRequest(_message.Message):
+    __slots__ = ("job_id", "request_id")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    request_id: str
+    def __init__(self, job_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ReleaseJobResponse(_message.Message):
+    __slots__ = ("job", "revision")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    revision: int
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
 class WatchJobsRequest(_message.Message):
     __slots__ = ("filter", "cursor", "heartbeat_interval")
     FILTER_FIELD_NUMBER: _ClassVar[int]

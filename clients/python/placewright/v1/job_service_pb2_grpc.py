@@ -60,6 +60,16 @@ class JobServiceStub:
                 request_serializer=placewright_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
                 _registered_method=True)
+        self.HoldJob = channel.unary_unary(
+                '/placewright.v1.JobService/HoldJob',
+                request_serializer=placewright_dot_v1_dot_job__service__pb2.HoldJobRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_job__service__pb2.HoldJobResponse.FromString,
+                _registered_method=True)
+        self.ReleaseJob = channel.unary_unary(
+                '/placewright.v1.JobService/ReleaseJob',
+                request_serializer=placewright_dot_v1_dot_job__service__pb2.ReleaseJobRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_job__service__pb2.ReleaseJobResponse.FromString,
+                _registered_method=True)
         self.WatchJobs = channel.unary_stream(
                 '/placewright.v1.JobService/WatchJobs',
                 request_serializer=placewright_dot_v1_dot_job__service__pb2.WatchJobsRequest.SerializeToString,
@@ -106,6 +116,21 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HoldJob(self, request, context):
+        """HoldJob keeps a job from new placements, from when it answers; what runs goes on. For its submitter
+        and operators. A held job keeps its hold; a finished one is not changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseJob(self, request, context):
+        """ReleaseJob allows placements again. For the job's submitter and operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchJobs(self, request, context):
         """WatchJobs streams jobs as they change. A job's states may be skipped, its newest never is; events
         come at least once, and cursors never go back.
@@ -141,6 +166,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=placewright_dot_v1_dot_job__service__pb2.CancelJobRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_job__service__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'HoldJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldJob,
+                    request_deserializer=placewright_dot_v1_dot_job__service__pb2.HoldJobRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_job__service__pb2.HoldJobResponse.SerializeToString,
+            ),
+            'ReleaseJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseJob,
+                    request_deserializer=placewright_dot_v1_dot_job__service__pb2.ReleaseJobRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_job__service__pb2.ReleaseJobResponse.SerializeToString,
             ),
             'WatchJobs': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchJobs,
@@ -284,6 +319,60 @@ class JobService:
             '/placewright.v1.JobService/CancelJob',
             placewright_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
             placewright_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.JobService/HoldJob',
+            placewright_dot_v1_dot_job__service__pb2.HoldJobRequest.SerializeToString,
+            placewright_dot_v1_dot_job__service__pb2.HoldJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.JobService/ReleaseJob',
+            placewright_dot_v1_dot_job__service__pb2.ReleaseJobRequest.SerializeToString,
+            placewright_dot_v1_dot_job__service__pb2.ReleaseJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
