@@ -3,7 +3,14 @@
 import asyncio
 from typing import Protocol
 
-from scheduler.model.errors import NotFound, PlacewrightError, StaleSession
+from scheduler.model.errors import (
+    NotCaughtUp,
+    NotFound,
+    Overloaded,
+    PlacewrightError,
+    StaleSession,
+    StoreUnavailable,
+)
 from scheduler.model.ids import Revision, RunId
 from scheduler.model.run import RunState
 from scheduler.service.launchers import Report, SessionRef
@@ -119,6 +126,8 @@ class Reporter:
                 return True
             case StaleSession():
                 self._launcher.lose(ref)
+            case StoreUnavailable() | NotCaughtUp() | Overloaded():
+                pass  # nothing is known of it: said again
             case PlacewrightError():
                 if report.state is not RunState.ENDED:
                     return True  # the service holds it otherwise and will say what it wants
