@@ -42,6 +42,8 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "GetJob": job_service_pb2.GetJobRequest(job_id=run.job_id),
         "ListJobs": job_service_pb2.ListJobsRequest(filter=job_service_pb2.JobFilter(name="name")),
         "CancelJob": job_service_pb2.CancelJobRequest(job_id=run.job_id, request_id="r5"),
+        "HoldJob": job_service_pb2.HoldJobRequest(job_id=run.job_id, reason="because", request_id="r8"),
+        "ReleaseJob": job_service_pb2.ReleaseJobRequest(job_id=run.job_id, request_id="r9"),
         "WatchJobs": job_service_pb2.WatchJobsRequest(filter=job_service_pb2.JobFilter(name="name")),
         "ApplyPool": fleet_service_pb2.ApplyPoolRequest(**by_id, spec=SPEC),
         "GetPool": fleet_service_pb2.GetPoolRequest(pool_id="pool"),
@@ -52,6 +54,13 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "ForceEndRun": fleet_service_pb2.ForceEndRunRequest(
             run_id="a-0-1", reason="because", request_id="r7"
         ),
+        "FreezePlanning": fleet_service_pb2.FreezePlanningRequest(
+            scope=job_pb2.FreezeScope(queue="queue"), reason="because", request_id="r10"
+        ),
+        "UnfreezePlanning": fleet_service_pb2.UnfreezePlanningRequest(
+            scope=job_pb2.FreezeScope(queue="queue"), request_id="r11"
+        ),
+        "ListFreezes": fleet_service_pb2.ListFreezesRequest(),
         "ClaimRun": launcher_service_pb2.ClaimRunRequest(**by_session, run_id=run.id),
         "RenewRuns": launcher_service_pb2.RenewRunsRequest(**by_session),
         "ReportRuns": launcher_service_pb2.ReportRunsRequest(**by_session, reports=[_report(run)]),

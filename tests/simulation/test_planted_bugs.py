@@ -211,10 +211,13 @@ async def told_of_nothing(stream: Stream, report: Report) -> bool:
 
 SHORT_OUTAGES = Faults(chaos_every_ms=10_000, chaos=(Trouble.STORE_IS_AWAY,))
 
+STALLS = Faults(chaos_every_ms=20_000, chaos=(Trouble.SERVICE_STALLS,), slow_permille=100, lag_ms=500)
+
 CASES = [
     Case(
         id="store_that_does_not_check_the_fence",
         finds="deposed leader",
+        faults=STALLS,
         parts=Parts(store=lambda memory: AlteringStore(memory, without_fence)),
     ),
     Case(

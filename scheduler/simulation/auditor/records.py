@@ -76,6 +76,7 @@ class RecordsAuditor:
         self._tokens: dict[ReplicaId, int] = {}
         self._since_fleet_changed = 0
         self._lost_history_runs: set[RunId] = set()
+        self._history: History | None = None
         self.lost_jobs: set[JobId] = set()
         self.lost_cancels: set[JobId] = set()
         self._fence: Fence | None = None
@@ -162,7 +163,8 @@ class RecordsAuditor:
         for fault in step_faults(transaction, commit, self.records):
             self._violated(fault)
 
-    def committed(self, _history: History, commit: Commit) -> None:
+    def committed(self, history: History, commit: Commit) -> None:
+        self._history = history
         if commit.revision != self.revision + 1:
             self._violated(f"revision {commit.revision} follows {self.revision}")
         self.revision = commit.revision
@@ -317,6 +319,8 @@ class RecordsAuditor:
     def _check_session(self, session: LauncherSession, old: LauncherSession | None) -> None:
         if old is not None and session.number < old.number:
             self._violated(f"session of {session.launcher_id} fell from {old.number} to {session.number}")
+        if session.history != self._history:  # it counts no more: what was judged just before may still come
+            return
         if session.is_expired and old is not None and not old.is_expired:
             self.count("leases expired")
             earliest_ms = self.leases.earliest_end_ms(old, drift_ppm=self._drift_ppm)
