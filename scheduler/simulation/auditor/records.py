@@ -319,9 +319,8 @@ class RecordsAuditor:
     def _check_session(self, session: LauncherSession, old: LauncherSession | None) -> None:
         if old is not None and session.number < old.number:
             self._violated(f"session of {session.launcher_id} fell from {old.number} to {session.number}")
-        if session.history != self._history:  # it counts no more: what was judged just before may still come
-            return
-        if session.is_expired and old is not None and not old.is_expired:
+        counts = session.history == self._history  # else what was judged just before may still come
+        if counts and session.is_expired and old is not None and not old.is_expired:
             self.count("leases expired")
             earliest_ms = self.leases.earliest_end_ms(old, drift_ppm=self._drift_ppm)
             if self._elapsed_ms() < earliest_ms:
