@@ -7,6 +7,7 @@ from scheduler.model.ids import REVISIONS_PER_SECOND, Revision, RunId, run_id_of
 from scheduler.model.job import Job
 from scheduler.model.plan import Place, Step
 from scheduler.model.pool import Availability, Pool
+from scheduler.model.quarantine import may_be_claimed_unknown
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import MOVES, REPORTED_BY_LAUNCHERS, EndReason, Run, RunState
@@ -295,13 +296,16 @@ def lost(found: LiveRun, session: IsAt, *, now_ms: int, fence: Fence) -> Transac
 
 
 def force_ended(state: State, run: Run, *, reason: str, now_ms: int) -> Transaction:
-    """An operator says that nothing of an unreachable run runs.
+    """An operator says that nothing of a run runs whose launcher nobody reaches.
+
+    That is an unreachable one, or an offer whose claim the store may have lost.
 
     Raises:
         IllegalTransition: the run is reachable or over.
     """
     found = live_run(state, run.id)
-    if found is None or run.state is not RunState.UNREACHABLE:
+    is_out_of_reach = run.state is RunState.UNREACHABLE or may_be_claimed_unknown(state, run)
+    if found is None or not is_out_of_reach:
         raise IllegalTransition(f"run {run.id} is {run.state}: only an unreachable run can be declared ended")
     over = ended(run, EndReason.LOST, now_ms=now_ms, message=reason)
     return Transaction(

@@ -10,6 +10,7 @@ from scheduler.model.records import Key, Kind
 from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.transaction import Transaction
 from scheduler.model.transitions.adoption import RunFacts
+from scheduler.service.fleet import Caller
 from scheduler.service.launchers import Report, SessionRef
 from tests.builders import a_pool
 from tests.cell import Cell, a_cell
@@ -197,3 +198,17 @@ async def test_a_claim_is_refused_when_the_store_has_just_lost_the_job() -> None
 
         with pytest.raises(NotFound):
             await cell.claim(ref, run.id)
+
+
+async def test_an_offer_whose_launcher_stays_away_can_be_declared_ended() -> None:
+    async with a_cell() as cell:
+        ref, job_id, _ = await submitted(cell)
+        await cell.run_cycle()
+        since = cell.mirror.state.revision
+        run = await claimed(cell, ref, job_id)
+        await lose(cell, since=since)
+        caller = Caller(principal=ALICE, request_id="end")
+
+        await cell.fleet.force_end_run(run.id, reason="its machines are gone", caller=caller)
+
+        assert cell.run(run.id).end_reason is EndReason.LOST
