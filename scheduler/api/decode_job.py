@@ -1,4 +1,4 @@
-"""Protobuf to a checked submission: defaults filled in, sizes split over nodes, slices looked up."""
+"""Protobuf to a checked spec and payload: defaults filled in, sizes split over nodes, slices looked up."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,6 @@ from scheduler.model.job import (
     TaskGroup,
     Training,
 )
-from scheduler.service.jobs import Submission
 
 SLICES_SHOWN = 20
 ANYWHERE = Constraints()
@@ -40,29 +39,17 @@ class Vocabulary:
     default_priority_class: PriorityClassName
 
 
-def decode_submission(
-    message: job_service_pb2.JobSubmission, vocabulary: Vocabulary, *, prefix: str
-) -> Submission:
-    """The submission, checked as a whole.
-
-    Raises:
-        InvalidRequest: with every field that is wrong.
-    """
-    checks = Checks(prefix)
+def check_known(message: job_service_pb2.JobSubmission, checks: Checks) -> None:
+    """That the submission holds nothing that this service does not know."""
     if holds_unknown(message):
         checks.known("spec", message.spec)
         checks.known("payload", message.payload)
-    request_id = checks.request_id("request_id", message.request_id)
-    command, env = _decode_payload(message.payload, checks)
-    spec = _decode_spec(message.spec, vocabulary, checks)
-    checks.done()
-    assert spec is not None
-    return Submission(spec=spec, command=command, env=env, request_id=request_id)
 
 
-def _decode_payload(
+def decode_payload(
     message: job_pb2.LaunchPayload, checks: Checks
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The command, and the environment by name."""
     if not message.command:
         checks.add("payload.command", "must have at least 1 element: what the launcher starts")
     size = message.ByteSize()
@@ -71,7 +58,8 @@ def _decode_payload(
     return tuple(message.command), tuple(sorted(message.env.items()))
 
 
-def _decode_spec(message: job_pb2.JobSpec, vocabulary: Vocabulary, checks: Checks) -> JobSpec | None:
+def decode_spec(message: job_pb2.JobSpec, vocabulary: Vocabulary, checks: Checks) -> JobSpec | None:
+    """The spec with every default filled in; None if anything was found wrong, here or before."""
     if message.launched_by not in (job_pb2.LAUNCHED_BY_UNSPECIFIED, job_pb2.LAUNCHED_BY_POOL):
         checks.add(
             "spec.launched_by",

@@ -29,12 +29,21 @@ def duration(duration_ms: int | None) -> Duration | None:
     return Duration(seconds=duration_ms // 1000, nanos=duration_ms % 1000 * 1_000_000)
 
 
-def encode_job(view: JobView, history: History) -> job_pb2.Job:
-    """The job; its etag is of the history."""
+def encode_job(
+    view: JobView,
+    history: History,
+    *,
+    effective_spec: job_pb2.JobSpec | None = None,
+    shows_replicas: bool = True,
+) -> job_pb2.Job:
+    """The job; its etag is of the history.
+
+    `effective_spec`: the job's spec as a message but for its name, where that is at hand.
+    """
     job = view.job
-    return job_pb2.Job(
+    message = job_pb2.Job(
         job_id=job.id,
-        effective_spec=encode_spec(job.spec),
+        effective_spec=effective_spec or encode_spec(job.spec),
         phase=enums.PHASES.to_wire(view.phase),  # type: ignore[arg-type]  # an int is an enum value
         counts=job_pb2.ReplicaCounts(
             waiting=view.counts[ReplicaState.WAITING],
@@ -51,10 +60,12 @@ def encode_job(view: JobView, history: History) -> job_pb2.Job:
         finished_at=timestamp(job.finished_at_ms),
         etag=encode_etag(history, view.version),
         revision=view.revision,
-        replicas=[_encode_replica(replica) for replica in view.replicas],
-        replicas_left_out=view.replicas_left_out,
+        replicas=[_encode_replica(replica) for replica in view.replicas] if shows_replicas else (),
+        replicas_left_out=view.replicas_left_out or (bool(view.replicas) and not shows_replicas),
         hold=_encode_hold(job.hold),
     )
+    message.effective_spec.name = job.spec.name
+    return message
 
 
 def _encode_hold(hold: Hold | None) -> job_pb2.Hold | None:

@@ -18,13 +18,15 @@ class EncodedJobs:
         self._kept_max = kept_max
         self._kept: dict[JobId, Kept] = {}
 
-    def of(self, view: JobView, history: History) -> job_pb2.Job:
-        """The job as a message, which the caller must not change."""
+    def of(
+        self, view: JobView, history: History, *, effective_spec: job_pb2.JobSpec | None = None
+    ) -> job_pb2.Job:
+        """The job as a message, which the caller must not change; arguments as `encode_job`'s."""
         job_id = view.job.id
         kept = self._kept.get(job_id)
         if kept is not None and kept[:3] == (history, view.revision, view.replicas_left_out):
             return kept[3]
-        message = encode_job(view, history)
+        message = encode_job(view, history, effective_spec=effective_spec)
         # Of a finished job records are removed, which leaves no newer revision behind.
         if not view.job.is_finished and len(view.replicas) <= REPLICAS_SHOWN_MAX:
             self._keep(job_id, (history, view.revision, view.replicas_left_out, message))

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Sequence
 from placewright.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from scheduler.api import enums
 from scheduler.api.auth import Role
-from scheduler.api.bulk_submit import BulkSubmit
+from scheduler.api.bulk_submit import BulkSubmit, Result
 from scheduler.api.checks import Checks, checking, shown
-from scheduler.api.decode_job import Vocabulary, decode_submission
+from scheduler.api.decode_job import Vocabulary
 from scheduler.api.encode_job import encode_job
 from scheduler.api.encoded_jobs import EncodedJobs
 from scheduler.api.errors import status_of
@@ -19,11 +19,12 @@ from scheduler.api.positions import (
     encode_cursor,
     encode_page_token,
 )
+from scheduler.api.submissions import Submissions
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import JobId, QueueName, Revision
 from scheduler.model.limits import FILTER_ITEMS_MAX, SUBMISSIONS_PER_CALL_MAX
 from scheduler.model.view import JobView
-from scheduler.service.jobs import Accepted, Holder, JobFilter, Jobs
+from scheduler.service.jobs import Holder, JobFilter, Jobs
 from scheduler.service.parts import Parts
 from scheduler.service.watch import EventKind, Watches, WatchEvent
 
@@ -40,17 +41,19 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     """The wire's side of `service.jobs` and `service.watch`."""
 
     def __init__(self, parts: Parts, vocabulary: Vocabulary) -> None:
-        self._parts, self._vocabulary = parts, vocabulary
+        self._parts = parts
         self._jobs, self._watches = Jobs(parts), Watches(parts)
-        self._messages = EncodedJobs()
-        self._bulk = BulkSubmit(self._jobs, vocabulary)
+        self._messages, self._submissions = EncodedJobs(), Submissions(vocabulary)
+        self._bulk = BulkSubmit(self._jobs, self._submissions)
 
     async def SubmitJob(
         self, request: job_service_pb2.SubmitJobRequest, context: Context
     ) -> job_service_pb2.SubmitJobResponse:
-        submission = decode_submission(request.submission, self._vocabulary, prefix="submission.")
-        accepted = await self._jobs.submit(submission, caller().principal)
-        return job_service_pb2.SubmitJobResponse(job=self._encoded(accepted.view), revision=accepted.revision)
+        decoded = self._submissions.decode(request.submission, prefix="submission.")
+        accepted = await self._jobs.submit(decoded.submission, caller().principal)
+        history, spec = self._parts.state.history, decoded.effective_spec
+        job = self._messages.of(accepted.view, history, effective_spec=spec)
+        return job_service_pb2.SubmitJobResponse(job=job, revision=accepted.revision)
 
     async def SubmitJobs(
         self, request: job_service_pb2.SubmitJobsRequest, context: Context
@@ -63,8 +66,8 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         response = job_service_pb2.SubmitJobsResponse()
         for result in results:
             response.results.append(self._encoded_result(result))
-            if isinstance(result, Accepted):
-                response.revision = max(response.revision, result.revision)
+            if not isinstance(result, PlacewrightError):
+                response.revision = max(response.revision, result.accepted.revision)
         return response
 
     async def GetJob(
@@ -156,12 +159,11 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     def _encoded(self, view: JobView) -> job_pb2.Job:
         return self._messages.of(view, self._parts.state.history)
 
-    def _encoded_result(self, result: Accepted | PlacewrightError) -> job_service_pb2.SubmitJobsResult:
+    def _encoded_result(self, result: Result) -> job_service_pb2.SubmitJobsResult:
         if isinstance(result, PlacewrightError):
             return job_service_pb2.SubmitJobsResult(error=status_of(result))
-        job = encode_job(result.view, self._parts.state.history)
-        job.replicas_left_out = job.replicas_left_out or bool(job.replicas)
-        job.ClearField("replicas")
+        view, history = result.accepted.view, self._parts.state.history
+        job = encode_job(view, history, effective_spec=result.effective_spec, shows_replicas=False)
         return job_service_pb2.SubmitJobsResult(job=job)
 
     def _encoded_event(

@@ -131,16 +131,16 @@ async def _call(load: Load, send: Send, request: bytes, tally: _Tally) -> None:
 
 
 def _requests(load: Load) -> Iterator[bytes]:
-    """Requests without end; each submission has a request id of its own."""
+    """Requests without end; each submission has a request id and a job name of its own."""
     match load.method:
         case messages.ECHO:
             yield from itertools.repeat(messages.submit_request())
         case messages.GET_JOB:
             yield from itertools.cycle([messages.get_request(job_id) for job_id in load.job_ids])
         case messages.SUBMIT_JOB:
-            request, blank = messages.submit_request(), messages.REQUEST_ID_BLANK.encode()
+            request = messages.submit_request()
             for request_id in _request_ids():
-                yield request.replace(blank, request_id.encode(), 1)
+                yield messages.of_its_own(request, request_id)
         case messages.SUBMIT_JOBS:
             request_ids = _request_ids()
             while True:

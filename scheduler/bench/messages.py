@@ -16,6 +16,7 @@ REQUEST_ID_DIGITS = 32
 
 VARINTS_GROW_BY = 3  # the lengths around the filler take a second byte
 REQUEST_ID_BLANK = "0" * REQUEST_ID_DIGITS
+NAME_BLANK = "bench-" + "z" * REQUEST_ID_DIGITS
 
 
 def echo_handler() -> grpc.GenericRpcHandler:
@@ -36,7 +37,7 @@ def submission() -> job_service_pb2.JobSubmission:
     """A job with two alternatives; its request is `REQUEST_BYTES` long."""
     message = job_service_pb2.JobSubmission(request_id=REQUEST_ID_BLANK)
     spec = message.spec
-    spec.name, spec.queue, spec.priority_class = "bench", "default", "standard"
+    spec.name, spec.queue, spec.priority_class = NAME_BLANK, "default", "standard"
     spec.training.estimated_duration.FromSeconds(3_600)
     spec.alternatives.add(accelerator="h100", count=8, speed_permille=1_000)
     spec.alternatives.add(accelerator="a100-80gb", count=16, speed_permille=400)
@@ -51,15 +52,20 @@ def submission() -> job_service_pb2.JobSubmission:
 
 
 def submit_request() -> bytes:
-    """A SubmitJobRequest, whose request id is `REQUEST_ID_BLANK`."""
+    """A SubmitJobRequest, whose request id is `REQUEST_ID_BLANK` and whose name is `NAME_BLANK`."""
     return job_service_pb2.SubmitJobRequest(submission=submission()).SerializeToString()
 
 
 def submit_many_request(request_ids: list[str]) -> bytes:
     """A SubmitJobsRequest with a job for each request id."""
-    blank = REQUEST_ID_BLANK.encode()
     one = job_service_pb2.SubmitJobsRequest(submissions=[submission()]).SerializeToString()
-    return b"".join(one.replace(blank, request_id.encode(), 1) for request_id in request_ids)
+    return b"".join(of_its_own(one, request_id) for request_id in request_ids)
+
+
+def of_its_own(request: bytes, request_id: str) -> bytes:
+    """The request with this request id, and a job name made of it."""
+    named = request.replace(NAME_BLANK.encode(), b"bench-" + request_id.encode(), 1)
+    return named.replace(REQUEST_ID_BLANK.encode(), request_id.encode(), 1)
 
 
 def submitted_ids(answer: bytes) -> list[str]:

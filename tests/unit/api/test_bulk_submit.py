@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from placewright.v1 import job_service_pb2
-from scheduler.api.bulk_submit import SUBMISSIONS_AT_ONCE, BulkSubmit
+from scheduler.api.bulk_submit import SUBMISSIONS_AT_ONCE, AcceptedItem, BulkSubmit
+from scheduler.api.submissions import Submissions
 from scheduler.model.errors import InvalidRequest, StoreUnavailable
 from scheduler.model.transaction import Outcome, Transaction
-from scheduler.service.jobs import Accepted, Jobs
+from scheduler.service.jobs import Jobs
 from scheduler.state.memory import MemoryStore
 from tests.cell import USER, ManualClock, a_cell
 from tests.unit.api.conftest import VOCABULARY, a_submission
@@ -26,6 +27,10 @@ class LeavingStore(MemoryStore):
         return await super().transact(transactions)
 
 
+def bulk(jobs: Jobs) -> BulkSubmit:
+    return BulkSubmit(jobs, Submissions(VOCABULARY))
+
+
 def submissions(count: int) -> list[job_service_pb2.JobSubmission]:
     made = [a_submission() for _ in range(count)]
     for number, submission in enumerate(made):
@@ -37,13 +42,13 @@ async def test_each_submission_has_its_own_result_in_order() -> None:
     items = submissions(2 * SUBMISSIONS_AT_ONCE + 1)
     items[SUBMISSIONS_AT_ONCE].spec.name = "Bad Name"
     async with a_cell() as cell:
-        results = await BulkSubmit(cell.jobs, VOCABULARY).submit(items, USER)
+        results = await bulk(cell.jobs).submit(items, USER)
 
     assert len(results) == len(items)
     bad = results.pop(SUBMISSIONS_AT_ONCE)
     assert isinstance(bad, InvalidRequest)
     assert f"submissions[{SUBMISSIONS_AT_ONCE}].spec.name" in str(bad)
-    assert all(isinstance(result, Accepted) for result in results)
+    assert all(isinstance(result, AcceptedItem) for result in results)
 
 
 async def test_what_was_accepted_before_the_store_went_away_is_told() -> None:
@@ -51,11 +56,11 @@ async def test_what_was_accepted_before_the_store_went_away_is_told() -> None:
     memory = LeavingStore(clock)
     async with a_cell(memory=memory, clock=clock) as cell:
         memory.calls_left = 1
-        results = await BulkSubmit(cell.jobs, VOCABULARY).submit(submissions(3 * SUBMISSIONS_AT_ONCE), USER)
+        results = await bulk(cell.jobs).submit(submissions(3 * SUBMISSIONS_AT_ONCE), USER)
         memory.calls_left = 1_000
 
     kinds = [type(result) for result in results]
-    assert kinds == [Accepted] * SUBMISSIONS_AT_ONCE + [StoreUnavailable] * 2 * SUBMISSIONS_AT_ONCE
+    assert kinds == [AcceptedItem] * SUBMISSIONS_AT_ONCE + [StoreUnavailable] * 2 * SUBMISSIONS_AT_ONCE
 
 
 async def test_a_call_of_which_nothing_was_accepted_fails_as_a_whole() -> None:
@@ -64,5 +69,5 @@ async def test_a_call_of_which_nothing_was_accepted_fails_as_a_whole() -> None:
     async with a_cell(memory=memory, clock=clock) as cell:
         memory.calls_left = 0
         with pytest.raises(StoreUnavailable):
-            await BulkSubmit(Jobs(cell.parts), VOCABULARY).submit(submissions(3), USER)
+            await bulk(Jobs(cell.parts)).submit(submissions(3), USER)
         memory.calls_left = 1_000
