@@ -20,7 +20,14 @@ from scheduler.model.ids import (
     run_id_of,
 )
 from scheduler.model.job import Alternative, Inference, Job, JobSpec, Market, TaskGroup, Training
-from scheduler.model.plan import PlannedPool, Snapshot, WaitingReplica
+from scheduler.model.plan import (
+    PlannedCohort,
+    PlannedPool,
+    PlannedQueue,
+    Snapshot,
+    Usage,
+    WaitingReplica,
+)
 from scheduler.model.pool import (
     Availability,
     Cordon,
@@ -31,6 +38,7 @@ from scheduler.model.pool import (
     SliceGroup,
 )
 from scheduler.model.priority import DEFAULT_PRIORITY_CLASSES, PriorityClass
+from scheduler.model.queue import Cohort, CohortName, Queue, Quota, Resource
 from scheduler.model.records import Entity, Record
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import NodeShare, Placement, Run, RunState
@@ -219,6 +227,30 @@ def a_priority_class(name: str = "standard", *, worth: int = 10 * DOLLAR, urgenc
     return PriorityClass(name=PriorityClassName(name), worth_usd_micros=worth, urgency_usd_micros=urgency)
 
 
+def a_quota(nominal: int, resource: str = "h100", **limits: int) -> Quota:
+    """`borrowing_limit` and `lending_limit` are without end unless given."""
+    return Quota(resource=Resource(resource), nominal=nominal, **limits)
+
+
+def a_queue(name: str = "research", *quotas: Quota, cohort: str | None = None, **fields: Any) -> Queue:
+    where = None if cohort is None else CohortName(cohort)
+    return Queue(name=QueueName(name), cohort=where, quotas=quotas, **fields)
+
+
+def a_cohort(name: str = "cohort", *quotas: Quota, parent: str | None = None) -> Cohort:
+    above = None if parent is None else CohortName(parent)
+    return Cohort(name=CohortName(name), parent=above, quotas=quotas)
+
+
+def a_usage(queue: str, accelerators: int, accelerator: str = "h100", *, charged: int = 0) -> Usage:
+    return Usage(
+        queue=QueueName(queue),
+        accelerator=AcceleratorName(accelerator),
+        accelerators=accelerators,
+        charged_usd_micros_per_hour=charged,
+    )
+
+
 def a_waiting_replica(job: Job, index: int = 0, **fields: Any) -> WaitingReplica:
     return WaitingReplica(
         replica=a_replica(job, index, **fields),
@@ -255,6 +287,21 @@ def a_snapshot(
         waiting=tuple(sorted(waiting, key=lambda each: each.replica.id)),
         priority_classes=priority_classes,
         guidance=guidance,
+    )
+
+
+def with_queues(snapshot: Snapshot, *holders: Queue | Cohort, usage: Iterable[Usage] = ()) -> Snapshot:
+    """The snapshot with these queues and cohorts; `usage` is beside its runs, whose queues nobody knows."""
+    known = sorted(holders, key=lambda each: each.name)
+    return replace(
+        snapshot,
+        queues=tuple(
+            PlannedQueue(queue=each, planning_version=VERSION) for each in known if isinstance(each, Queue)
+        ),
+        cohorts=tuple(
+            PlannedCohort(cohort=each, planning_version=VERSION) for each in known if isinstance(each, Cohort)
+        ),
+        usage=tuple(sorted(usage, key=lambda each: (each.queue, each.accelerator))),
     )
 
 

@@ -7,7 +7,7 @@ from placewright.v1 import job_pb2
 from scheduler.api import enums
 from scheduler.api.positions import encode_etag
 from scheduler.model.brakes import Freeze, FreezeScope, Hold
-from scheduler.model.deferral import Deferral, DeferralReason
+from scheduler.model.deferral import Deferral, DeferralReason, QuotaShortage
 from scheduler.model.ids import History
 from scheduler.model.job import Alternative, Constraints, JobSpec, Location
 from scheduler.model.replica import Replica, ReplicaState
@@ -144,9 +144,24 @@ def _encode_deferral(replica: Replica) -> job_pb2.Deferral | None:
         reason=enums.DEFERRAL_REASONS.to_wire(deferral.reason),  # type: ignore[arg-type]  # an int is an enum value
         not_before=timestamp(deferral.not_before_ms),
         freeze=None if deferral.freeze is None else encode_freeze(deferral.freeze),
+        quota=None if deferral.quota is None else _encode_shortage(deferral.quota),
     )
     if deferral.verdicts:
         message.MergeFrom(_encode_answers_of_pools(deferral))
+    return message
+
+
+def _encode_shortage(shortage: QuotaShortage) -> job_pb2.QuotaShortage:
+    message = job_pb2.QuotaShortage(
+        resource=shortage.resource,
+        needed=shortage.needed,
+        available=shortage.available,
+        limit=shortage.limit,
+    )
+    if shortage.queue:
+        message.queue = shortage.queue
+    else:
+        message.cohort = shortage.cohort
     return message
 
 

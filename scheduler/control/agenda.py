@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from scheduler.model.brakes import Freeze
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
+from scheduler.model.queue import Cohort, Queue
 from scheduler.model.records import Kind, Record
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Run, RunState
@@ -13,6 +14,7 @@ from scheduler.model.state import State
 from scheduler.model.transaction import Commit
 
 UNSEEN_MAX = 10_000  # commits; beyond, giving the planner the whole state is cheaper than keeping them
+CALLING_WHEN_REMOVED = frozenset({Kind.POOL, Kind.FREEZE, Kind.QUEUE, Kind.COHORT})
 
 
 class Agenda:
@@ -34,7 +36,7 @@ class Agenda:
     def committed(self, commits: Sequence[Commit]) -> None:
         self._note_for_planner(commits)
         records = [record for commit in commits for record in commit.records]
-        removed = any(key.kind in (Kind.POOL, Kind.FREEZE) for commit in commits for key in commit.removed)
+        removed = any(key.kind in CALLING_WHEN_REMOVED for commit in commits for key in commit.removed)
         calls = removed or any(calls_for_plan(record) for record in records)
         self.plan_due = self.plan_due or calls
         if calls or any(isinstance(record.entity, Job | Replica | Run) for record in records):
@@ -63,7 +65,7 @@ def calls_for_plan(record: Record) -> bool:
     match record.entity:
         case Job() | Replica():
             return is_new
-        case Pool() | Freeze():
+        case Pool() | Freeze() | Queue() | Cohort():
             return True
         case Run(state=state):
             return state in (RunState.RUNNING, RunState.ENDED)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.brakes import Freeze
-from scheduler.model.ids import Revision
+from scheduler.model.ids import QueueName, Revision
+from scheduler.model.queue import CohortName, Resource
 
 
 class DeferralReason(StrEnum):
@@ -18,6 +19,7 @@ class DeferralReason(StrEnum):
     AVAILABILITY_DOUBTED = "availability_doubted"
     HELD = "held"
     FROZEN = "frozen"
+    OVER_QUOTA = "over_quota"
 
 
 class PoolVerdict(StrEnum):
@@ -30,9 +32,29 @@ class PoolVerdict(StrEnum):
     FROZEN = "frozen"
     NO_LAUNCHER = "no_launcher"
     NOT_WORTH_THE_PRICE = "not_worth_the_price"
+    OVER_QUOTA = "over_quota"
     FULL = "full"
     AVAILABILITY_DOUBTED = "availability_doubted"
     OUTBID = "outbid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaShortage:
+    """The quota that keeps a replica out, after the plan; in units of its resource.
+
+    Attributes:
+        queue, cohort: whose quota it is; one of them is empty.
+        needed: for one replica on the way that needs least.
+        available: of what it may use and borrow.
+        limit: the most that it could use if nothing ran.
+    """
+
+    queue: QueueName
+    cohort: CohortName
+    resource: Resource
+    needed: int
+    available: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +67,7 @@ class Deferral:
         accelerators_free_max: most accelerators free in one pool that could hold it when empty.
         cheapest_cost_usd_micros_per_useful_hour: price over speed, least over pools that could hold it.
         freeze: for FROZEN.
+        quota: for OVER_QUOTA.
     """
 
     reason: DeferralReason
@@ -56,12 +79,13 @@ class Deferral:
     not_before_ms: int | None = None
     planned_revision: Revision = Revision(0)
     freeze: Freeze | None = None
+    quota: QuotaShortage | None = None
 
     def is_same_reason(self, other: "Deferral | None") -> bool:
         """Whether nothing but the numbers of fill level and revision differs."""
-        return other is not None and (self.reason, self.verdicts, self.not_before_ms, self.freeze) == (
-            other.reason,
-            other.verdicts,
-            other.not_before_ms,
-            other.freeze,
-        )
+        return other is not None and self._told() == other._told()
+
+    def _told(self) -> tuple[object, ...]:
+        quota = self.quota
+        whose = None if quota is None else (quota.queue, quota.cohort, quota.resource)
+        return (self.reason, self.verdicts, self.not_before_ms, self.freeze, whose)

@@ -7,10 +7,18 @@ from enum import StrEnum
 from scheduler.model.brakes import Freeze
 from scheduler.model.deferral import Deferral
 from scheduler.model.guidance import Guidance
-from scheduler.model.ids import PoolId, PriorityClassName, ReplicaId, Revision
+from scheduler.model.ids import (
+    AcceleratorName,
+    PoolId,
+    PriorityClassName,
+    QueueName,
+    ReplicaId,
+    Revision,
+)
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
 from scheduler.model.priority import PriorityClass
+from scheduler.model.queue import Cohort, Queue
 from scheduler.model.replica import Replica
 from scheduler.model.run import Placement, Run
 from scheduler.model.transaction import Check
@@ -36,6 +44,32 @@ class PlannedPool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedQueue:
+    """A queue that has a record."""
+
+    queue: Queue
+    planning_version: Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCohort:
+    """A cohort."""
+
+    cohort: Cohort
+    planning_version: Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the live runs of a queue use of one accelerator model."""
+
+    queue: QueueName
+    accelerator: AcceleratorName
+    accelerators: int
+    charged_usd_micros_per_hour: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything a plan rests on, at one revision.
 
@@ -43,6 +77,8 @@ class Snapshot:
         pools: by pool id.
         waiting: every replica in WAITING of a job that is not cancelling, by replica id.
         freezes: by id.
+        queues, cohorts: by name.
+        usage: by queue and accelerator.
     """
 
     revision: Revision
@@ -52,6 +88,9 @@ class Snapshot:
     priority_classes: Mapping[PriorityClassName, PriorityClass]
     guidance: Guidance = Guidance()
     freezes: tuple[Freeze, ...] = ()
+    queues: tuple[PlannedQueue, ...] = ()
+    cohorts: tuple[PlannedCohort, ...] = ()
+    usage: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from scheduler.model.guidance import GUIDANCE_ID, Guidance
 from scheduler.model.ids import JobId, Revision
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
+from scheduler.model.queue import Cohort, Queue
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run
 from scheduler.model.session import LauncherSession
@@ -22,6 +23,8 @@ class Kind(StrEnum):
     SESSION = "session"
     GUIDANCE = "guidance"
     FREEZE = "freeze"
+    QUEUE = "queue"
+    COHORT = "cohort"
     PAYLOAD = "payload"
     IDEMPOTENCY = "idempotency"
 
@@ -51,7 +54,17 @@ class IdempotencyRecord:
 
 
 Entity: TypeAlias = (
-    Job | Replica | Run | Pool | LauncherSession | Guidance | Freeze | LaunchPayload | IdempotencyRecord
+    Job
+    | Replica
+    | Run
+    | Pool
+    | LauncherSession
+    | Guidance
+    | Freeze
+    | Queue
+    | Cohort
+    | LaunchPayload
+    | IdempotencyRecord
 )
 
 UNMIRRORED = frozenset({Kind.PAYLOAD, Kind.IDEMPOTENCY})
@@ -65,6 +78,8 @@ KIND_OF: dict[type, Kind] = {
     LauncherSession: Kind.SESSION,
     Guidance: Kind.GUIDANCE,
     Freeze: Kind.FREEZE,
+    Queue: Kind.QUEUE,
+    Cohort: Kind.COHORT,
     LaunchPayload: Kind.PAYLOAD,
     IdempotencyRecord: Kind.IDEMPOTENCY,
 }
@@ -82,6 +97,8 @@ def key_of(entity: Entity) -> Key:
     match entity:
         case Job() | Replica() | Run() | Pool() | IdempotencyRecord() | Freeze():  # first: they are many
             return Key(KIND_OF[type(entity)], entity.id)
+        case Queue() | Cohort():
+            return Key(KIND_OF[type(entity)], entity.name)
         case LauncherSession():
             return Key(Kind.SESSION, entity.launcher_id)
         case Guidance():

@@ -19,6 +19,7 @@ from scheduler.model.ids import (
 )
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
+from scheduler.model.queue import Cohort, CohortName, Queue
 from scheduler.model.records import UNMIRRORED, Entity, Key, Kind, Record, key_of
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run
@@ -154,6 +155,20 @@ class State:
     def freezes(self) -> list[Freeze]:
         """The freezes by id."""
         return [cast(Freeze, self._records[Kind.FREEZE][i].entity) for i in self.ids(Kind.FREEZE)]
+
+    def queue(self, name: QueueName) -> Queue | None:
+        return self._entity(Queue, Kind.QUEUE, name)
+
+    def queues(self) -> list[Queue]:
+        """The queues that have a record, by name."""
+        return [cast(Queue, self._records[Kind.QUEUE][i].entity) for i in self.ids(Kind.QUEUE)]
+
+    def cohort(self, name: CohortName) -> Cohort | None:
+        return self._entity(Cohort, Kind.COHORT, name)
+
+    def cohorts(self) -> list[Cohort]:
+        """The cohorts by name."""
+        return [cast(Cohort, self._records[Kind.COHORT][i].entity) for i in self.ids(Kind.COHORT)]
 
     def sessions(self) -> list[LauncherSession]:
         """The newest session of each launcher, by launcher id."""

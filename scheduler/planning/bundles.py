@@ -37,6 +37,7 @@ def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
     """Every waiting replica in one bundle; worthiest class first, then longest waiting, then id."""
     groups: dict[Hashable, list[WaitingReplica]] = {}
     freezes = {freeze.id: freeze for freeze in snapshot.freezes}
+    queues = {planned.queue.name for planned in snapshot.queues}
     job_keys: dict[str, Hashable] = {}
     for each in snapshot.waiting:
         key = job_keys.get(each.job.id)
@@ -45,6 +46,7 @@ def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
                 merge_key(each.job.spec),
                 each.job.hold is not None,
                 freeze_of(each.job.spec, freezes),
+                each.job.spec.queue if each.job.spec.queue in queues else None,
             )
         groups.setdefault((key, back_off_ms(each, now_ms=snapshot.now_ms)), []).append(each)
     bundles = [bundle_of(group, snapshot) for group in groups.values()]
@@ -71,7 +73,7 @@ def freeze_of(spec: JobSpec, freezes: Mapping[str, Freeze]) -> Freeze | None:
 
 
 def merge_key(spec: JobSpec) -> Hashable:
-    """Everything about a job that planning looks at."""
+    """Everything about a job that planning looks at, but for its hold and its queue."""
     return (
         spec.priority_class,
         spec.training is not None and spec.training.estimated_duration_ms is not None,

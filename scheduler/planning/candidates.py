@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from scheduler.model.brakes import FreezeScope
 from scheduler.model.deferral import PoolVerdict
-from scheduler.model.ids import AcceleratorName
+from scheduler.model.ids import AcceleratorName, QueueName
 from scheduler.model.job import Alternative, Constraints
 from scheduler.model.plan import PlannedPool, Snapshot
 from scheduler.planning.bundles import Bundle
 from scheduler.planning.eligibility import is_allowed
+from scheduler.planning.quotas import Quotas
 from scheduler.planning.room import RENTED, Demand, Room, demand_of, empty_room_of
 from scheduler.planning.worth import (
     cost_usd_micros_per_useful_hour,
@@ -62,7 +63,8 @@ class Fit(NamedTuple):
 class Surveyor:
     """Asks pools about ways, and remembers what they said."""
 
-    def __init__(self, snapshot: Snapshot, rooms: Sequence[Room]) -> None:
+    def __init__(self, snapshot: Snapshot, rooms: Sequence[Room], quotas: Quotas) -> None:
+        self._quotas, self._available = quotas, quotas.trees.available().tolist()
         self.pools = [planned.pool for planned in snapshot.pools]
         self.rooms = rooms
         frozen = (each for each in snapshot.freezes if each.scope is FreezeScope.POOL)
@@ -77,6 +79,13 @@ class Surveyor:
 
     def _is_allowed(self, constraints: Constraints, pool: int) -> bool:
         return is_allowed(constraints, self.pools[pool])
+
+    def is_within_quotas(self, queue: QueueName, pool: int, accelerators: int) -> bool:
+        """Whether the quotas have room for so many accelerators of the pool."""
+        spec = self.pools[pool].spec
+        charged = accelerators * spec.price_usd_micros_per_accelerator_hour
+        uses = self._quotas.uses(queue, spec.accelerator, accelerators=accelerators, charged=charged)
+        return all(amount <= self._available[node] for node, amount in uses)
 
     def fit(self, pool: int, way: Alternative) -> Fit:
         key = (pool, way.tasks, way.devices_per_task, way.slice_topology)
@@ -106,8 +115,8 @@ def pools_by_accelerator(pools: Sequence[PlannedPool]) -> dict[AcceleratorName, 
     return found
 
 
-def survey_of(snapshot: Snapshot, bundles: Sequence[Bundle], rooms: Sequence[Room]) -> Survey:
-    surveyor = Surveyor(snapshot, rooms)
+def survey_of(snapshot: Snapshot, bundles: Sequence[Bundle], rooms: Sequence[Room], quotas: Quotas) -> Survey:
+    surveyor = Surveyor(snapshot, rooms, quotas)
     candidates: list[Candidate] = []
     surveys = [survey_bundle(surveyor, number, bundle) for number, bundle in enumerate(bundles)]
     for bundle, survey in zip(bundles, surveys, strict=True):
@@ -194,7 +203,10 @@ def verdict_of(surveyor: Surveyor, bundle: Bundle, found: list[Candidate]) -> Po
     """What an open pool says: the best that any worthwhile way meets; OUTBID where there is room."""
     if not found:
         return PoolVerdict.NOT_WORTH_THE_PRICE
-    ways = bundle.spec.alternatives
-    met = {surveyor.fit(each.pool, ways[each.alternative]).verdict for each in found}
+    ways, queue = bundle.spec.alternatives, bundle.spec.queue
+    within = [each for each in found if surveyor.is_within_quotas(queue, each.pool, each.accelerators)]
+    if not within:
+        return PoolVerdict.OVER_QUOTA
+    met = {surveyor.fit(each.pool, ways[each.alternative]).verdict for each in within}
     order = (PoolVerdict.OUTBID, PoolVerdict.AVAILABILITY_DOUBTED, PoolVerdict.FULL)
     return next(verdict for verdict in order if verdict in met)

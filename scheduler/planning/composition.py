@@ -8,11 +8,11 @@ import numpy as np
 
 from scheduler.model.brakes import freeze_ids
 from scheduler.model.guidance import Guidance
-from scheduler.model.ids import PoolId
-from scheduler.model.plan import Place, Plan, PlanMethod, PlanQuality, Step, WaitingReplica
+from scheduler.model.ids import PoolId, QueueName
+from scheduler.model.plan import Place, Plan, PlanMethod, PlanQuality, Snapshot, Step, WaitingReplica
 from scheduler.model.records import Key, Kind
 from scheduler.model.run import NodeShare, Placement
-from scheduler.model.transaction import IsAbsent, IsAt, IsPlannedAt
+from scheduler.model.transaction import Check, IsAbsent, IsAt, IsPlannedAt
 from scheduler.planning.explanation import deferrals_of
 from scheduler.planning.nodes import assigned, gang_of
 from scheduler.planning.problem import Integers, Problem
@@ -63,6 +63,8 @@ def steps_of(problem: Problem, taken: Integers) -> tuple[Step, ...]:
         for choice, placement in placements_in(problem, pool, choices)
     ]
     places.sort(key=lambda each: (-each[1].term_usd_micros_per_hour, each[0].replica.id))
+    queues = {waiting.job.spec.queue for waiting, _ in places}
+    of_quotas = {queue: tuple(quota_grounds(problem.snapshot, queue)) for queue in queues}
     versions = {planned.pool.id: planned.planning_version for planned in problem.pools}
     return tuple(
         Step(
@@ -75,10 +77,28 @@ def steps_of(problem: Problem, taken: Integers) -> tuple[Step, ...]:
                     IsAbsent(Key(Kind.FREEZE, id_))
                     for id_ in freeze_ids(placement.pool_id, waiting.job.spec.queue)
                 ),
+                *of_quotas[waiting.job.spec.queue],
             ),
         )
         for waiting, placement in places
     )
+
+
+def quota_grounds(snapshot: Snapshot, queue: QueueName) -> Iterator[Check]:
+    """That the queue, and every cohort above it, have the quotas that they were planned with."""
+    queues = {planned.queue.name: planned for planned in snapshot.queues}
+    cohorts = {planned.cohort.name: planned for planned in snapshot.cohorts}
+    if queue not in queues:
+        yield IsAbsent(Key(Kind.QUEUE, queue))
+        return
+    yield IsPlannedAt(Key(Kind.QUEUE, queue), queues[queue].planning_version)
+    name = queues[queue].queue.cohort
+    while name is not None:
+        if name not in cohorts:
+            yield IsAbsent(Key(Kind.COHORT, name))
+            return
+        yield IsPlannedAt(Key(Kind.COHORT, name), cohorts[name].planning_version)
+        name = cohorts[name].cohort.parent
 
 
 def choices_by_pool(problem: Problem, taken: Integers) -> Iterator[tuple[int, list[Choice]]]:

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from scheduler.model.brakes import Freeze, FreezeScope
-from scheduler.model.deferral import Deferral, DeferralReason, PoolVerdict
-from scheduler.model.ids import ReplicaId
+from scheduler.model.deferral import Deferral, DeferralReason, PoolVerdict, QuotaShortage
+from scheduler.model.ids import QueueName, ReplicaId
+from scheduler.model.queue import CohortName
 from scheduler.planning.bundles import Bundle
 from scheduler.planning.eligibility import is_allowed
 from scheduler.planning.greedy import left_after
-from scheduler.planning.problem import Integers, Problem
+from scheduler.planning.problem import Integers, Left, Problem
 
 STRUCTURAL = (PoolVerdict.OTHER_ACCELERATOR, PoolVerdict.EXCLUDED_BY_CONSTRAINTS, PoolVerdict.TOO_BIG)
 CLOSED = (PoolVerdict.CORDONED, PoolVerdict.FROZEN, PoolVerdict.NO_LAUNCHER)
@@ -18,21 +19,23 @@ CLOSED = (PoolVerdict.CORDONED, PoolVerdict.FROZEN, PoolVerdict.NO_LAUNCHER)
 
 def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, Deferral], ...]:
     """A deferral for every replica without a place, by replica id; made once per bundle."""
-    left = left_after(problem.columns, taken, left=problem.left).replicas.tolist()
-    accelerators = accelerators_left(problem, taken)
+    after = left_after(problem.columns, taken, left=problem.left)
+    left, accelerators = after.replicas.tolist(), accelerators_left(problem, after)
     found: list[tuple[ReplicaId, Deferral]] = []
     for number, bundle in enumerate(problem.bundles):
         waiting = left[number] if bundle.may_be_placed else len(bundle.replicas)
         if waiting:
-            deferral = deferral_of(problem, number, accelerators)
+            deferral = deferral_of(problem, number, accelerators, quota_shortage(problem, number, after))
             found.extend((each.replica.id, deferral) for each in bundle.replicas[-waiting:])
     return tuple(sorted(found, key=lambda each: each[0]))
 
 
-def deferral_of(problem: Problem, number: int, accelerators: list[int]) -> Deferral:
+def deferral_of(
+    problem: Problem, number: int, accelerators: list[int], shortage: QuotaShortage | None
+) -> Deferral:
     bundle, survey = problem.bundles[number], problem.survey
     verdicts = survey.verdicts[number] if bundle.may_be_placed else {}
-    reason = reason_of(bundle, verdicts)
+    reason = reason_of(bundle, verdicts, is_over_quota=shortage is not None)
     return Deferral(
         reason=reason,
         verdicts=tuple((verdict, verdicts[verdict]) for verdict in PoolVerdict if verdicts.get(verdict)),
@@ -43,6 +46,36 @@ def deferral_of(problem: Problem, number: int, accelerators: list[int]) -> Defer
         not_before_ms=bundle.not_before_ms,
         planned_revision=problem.snapshot.revision,
         freeze=freeze_told(problem, bundle) if reason is DeferralReason.FROZEN else None,
+        quota=shortage if reason is DeferralReason.OVER_QUOTA else None,
+    )
+
+
+def quota_shortage(problem: Problem, number: int, after: Left) -> QuotaShortage | None:
+    """What is short where no way of the bundle is within its quotas after the plan."""
+    if not len(after.quotas):
+        return None
+    candidates, pool_rows, free = problem.candidates, after.pool_rows, after.free
+    first, last = np.searchsorted(candidates.bundle, (number, number + 1)).tolist()
+    found: list[tuple[int, int]] = []
+    for rows, amounts in zip(candidates.rows[first:last], candidates.amounts[first:last], strict=True):
+        of_quotas = (rows >= pool_rows) & (rows < len(free) - 1)
+        short = np.flatnonzero(of_quotas & (amounts > free[rows]))
+        if not len(short):
+            return None
+        found.append((int(amounts[short[0]]), int(rows[short[0]]) - pool_rows))
+    return None if not found else shortage_at(problem, after, *min(found))
+
+
+def shortage_at(problem: Problem, after: Left, needed: int, leaf: int) -> QuotaShortage:
+    node = after.quotas.binding(leaf)
+    name = problem.quotas.names[node]
+    return QuotaShortage(
+        queue=name.queue or QueueName(""),
+        cohort=name.cohort or CohortName(""),
+        resource=name.resource,
+        needed=needed,
+        available=int(after.quotas.available()[leaf]),
+        limit=problem.quotas.limits[leaf],
     )
 
 
@@ -60,8 +93,11 @@ def freeze_told(problem: Problem, bundle: Bundle) -> Freeze | None:
     return bundle.freeze or next(wanted, None)
 
 
-def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int]) -> DeferralReason:
-    """The first that explains the wait: people, time, structure, readiness, price, others, provider, room."""
+def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int], *, is_over_quota: bool) -> DeferralReason:
+    """The first that explains the wait: people, time, structure, readiness, price, quota, others, provider.
+
+    `is_over_quota`: no way that is worth its price is within the quotas after the plan.
+    """
     if bundle.is_held:
         return DeferralReason.HELD
     if bundle.freeze is not None:
@@ -79,6 +115,8 @@ def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int]) -> DeferralRe
         return DeferralReason.POOL_NOT_READY
     if open_ == {PoolVerdict.NOT_WORTH_THE_PRICE}:
         return DeferralReason.NOT_WORTH_THE_PRICE
+    if is_over_quota:
+        return DeferralReason.OVER_QUOTA
     if PoolVerdict.OUTBID in open_:
         return DeferralReason.OUTBID
     if PoolVerdict.AVAILABILITY_DOUBTED in open_:
@@ -86,11 +124,10 @@ def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int]) -> DeferralRe
     return DeferralReason.NO_CAPACITY
 
 
-def accelerators_left(problem: Problem, taken: Integers) -> list[int]:
+def accelerators_left(problem: Problem, after: Left) -> list[int]:
     """Free accelerators per pool after the plan, whatever their shape."""
     free = np.array([room.accelerators for room in problem.rooms], dtype=np.int64)
-    after = left_after(problem.columns, taken, left=problem.left)
-    used = (problem.left.free - after.free)[:-1] * problem.row_accelerators
+    used = (problem.left.free - after.free)[: len(problem.row_pools)] * problem.row_accelerators
     most_used = np.zeros(len(free), dtype=np.int64)
     np.maximum.at(most_used, problem.row_pools, used)
     return [int(left) for left in free - most_used]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from scheduler.planning.problem import Columns, Integers, Left, Problem
+from scheduler.planning.quotas import NO_PARENT
 
 CHUNK = 4096
 
@@ -39,26 +40,72 @@ def filled(columns: Columns, order: Integers, *, left: Left, taken: Integers | N
     `taken` is what was taken before from elsewhere; it is added to.
     """
     counts = np.zeros(len(columns), dtype=np.int64) if taken is None else taken.copy()
-    rows_left, replicas_left = left.free.tolist(), left.replicas.tolist()
+    stock = Stock(left)
     for start in range(0, len(order), CHUNK):
-        chunk = order[start : start + CHUNK]
-        free_now, left_now = np.array(rows_left), np.array(replicas_left)
-        fits = np.all(columns.amounts[chunk] <= free_now[columns.rows[chunk]], axis=1)
-        chunk = chunk[fits & (left_now[columns.bundle[chunk]] > 0)]
+        chunk = stock.that_may_fit(columns, order[start : start + CHUNK])
         uses = zip(columns.rows[chunk].tolist(), columns.amounts[chunk].tolist(), strict=True)
         for column, bundle, (rows, amounts) in zip(
             chunk.tolist(), columns.bundle[chunk].tolist(), uses, strict=True
         ):
-            many = replicas_left[bundle]
-            for row, amount in zip(rows, amounts, strict=True):
-                if amount and rows_left[row] < many * amount:
-                    many = rows_left[row] // amount
-            if many:
-                counts[column] += many
-                replicas_left[bundle] -= many
-                for row, amount in zip(rows, amounts, strict=True):
-                    rows_left[row] -= many * amount
+            counts[column] += stock.take(bundle, rows, amounts)
     return counts
+
+
+class Stock:
+    """What is left, while columns are taken one after the other."""
+
+    def __init__(self, left: Left) -> None:
+        self._free, self._replicas = left.free.tolist(), left.replicas.tolist()
+        self._pool_rows, self._padding = left.pool_rows, len(left.free) - 1
+        self._parents: list[int] = left.quotas.parents.tolist()
+        self._local: list[int] = left.quotas.local.tolist()
+        self._overflow: list[int] = left.quotas.overflow.tolist()
+
+    def that_may_fit(self, columns: Columns, chosen: Integers) -> Integers:
+        """Those of the chosen columns that fit now."""
+        for node in range(len(self._parents)):
+            self._free[self._pool_rows + node] = self._available(node)
+        free, replicas = np.array(self._free), np.array(self._replicas)
+        fits = np.all(columns.amounts[chosen] <= free[columns.rows[chosen]], axis=1)
+        fitting: Integers = chosen[fits & (replicas[columns.bundle[chosen]] > 0)]
+        return fitting
+
+    def take(self, bundle: int, rows: list[int], amounts: list[int]) -> int:
+        """Take a column as often as it fits, and how often that was."""
+        many: int = self._replicas[bundle]
+        for row, amount in zip(rows, amounts, strict=True):
+            if amount and many:
+                many = min(many, self._units(row) // amount)
+        if many:
+            self._replicas[bundle] -= many
+            for row, amount in zip(rows, amounts, strict=True):
+                self._use(row, many * amount)
+        return many
+
+    def _units(self, row: int) -> int:
+        if self._pool_rows <= row < self._padding:
+            return self._available(row - self._pool_rows)
+        units: int = self._free[row]
+        return units
+
+    def _use(self, row: int, units: int) -> None:
+        if self._pool_rows <= row < self._padding:
+            self._use_quota(row - self._pool_rows, units)
+        else:
+            self._free[row] -= units
+
+    def _available(self, node: int) -> int:
+        local, parent = self._local[node], self._parents[node]
+        if parent == NO_PARENT:
+            return local
+        return local + min(self._overflow[node], self._available(parent))
+
+    def _use_quota(self, node: int, units: int) -> None:
+        local = min(units, self._local[node])
+        self._local[node] -= local
+        if units > local:
+            self._overflow[node] -= units - local
+            self._use_quota(self._parents[node], units - local)
 
 
 def topped_up(problem: Problem, taken: Integers, losses: Integers) -> Integers:
@@ -82,4 +129,4 @@ def left_after(columns: Columns, taken: Integers, *, left: Left) -> Left:
     np.add.at(used, columns.rows, columns.amounts * taken[:, None])
     placed = np.zeros(len(left.replicas), dtype=np.int64)
     np.add.at(placed, columns.bundle, taken)
-    return Left(free=left.free - used, replicas=left.replicas - placed)
+    return left.after(used, placed)

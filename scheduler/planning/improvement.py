@@ -154,7 +154,8 @@ def pool_regrets(problem: Problem, best: Integers, at_prices: Priced) -> npt.NDA
     columns = problem.columns
     regret = np.full(len(problem.pools), 1.0)
     np.add.at(regret, columns.pool, (at_prices.losses * best).astype(np.float64))
-    slack = left_after(columns, best, left=problem.left).free[:-1]
-    np.add.at(regret, problem.row_pools, slack.astype(np.float64) * at_prices.rows[:-1])
+    of_pools = slice(len(problem.row_pools))
+    slack = left_after(columns, best, left=problem.left).free[of_pools]
+    np.add.at(regret, problem.row_pools, slack.astype(np.float64) * at_prices.rows[of_pools])
     regret[~np.isin(np.arange(len(regret)), columns.pool)] = 0.0
     return regret

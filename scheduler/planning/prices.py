@@ -8,6 +8,7 @@ from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId
 from scheduler.model.plan import Snapshot
 from scheduler.planning.problem import Columns, Integers, Left, Problem
+from scheduler.planning.quotas import NO_PARENT
 
 SMOOTHING = 4
 """A new shadow price moves the smoothed one by this part of the difference."""
@@ -37,8 +38,25 @@ def priced(columns: Columns, rows: Integers, *, left: Left) -> Priced:
     reduced = columns.term - (columns.amounts * rows[columns.rows]).sum(axis=1)
     gains = np.zeros(len(left.replicas), dtype=np.int64)
     np.maximum.at(gains, columns.bundle, reduced)
-    bound = dot(left.free[:-1], rows[:-1]) + dot(left.replicas, gains)
+    of_pools = slice(left.pool_rows)
+    bound = dot(left.free[of_pools], rows[of_pools]) + dot(left.replicas, gains)
+    bound += price_of_quotas(left, rows[left.pool_rows : -1])
     return Priced(rows=rows, gains=gains, losses=gains[columns.bundle] - reduced, bound=bound)
+
+
+def price_of_quotas(left: Left, prices: Integers) -> int:
+    """At least what all that quotas leave is worth at these prices of their nodes.
+
+    A node's own part at its price, and what it passes on at what its price is above its parent's.
+    """
+    trees, found = left.quotas, 0
+    available = left.free[left.pool_rows : -1].tolist()
+    local, overflow, price = trees.local.tolist(), trees.overflow.tolist(), prices.tolist()
+    for node, parent in enumerate(trees.parents.tolist()):
+        found += local[node] * price[node]
+        if parent != NO_PARENT:
+            found += min(overflow[node], available[parent]) * max(0, price[node] - price[parent])
+    return found
 
 
 def dot(left: Integers, right: Integers) -> int:
@@ -50,11 +68,13 @@ def dot(left: Integers, right: Integers) -> int:
 def shadow_prices_of(problem: Problem, found: Priced) -> tuple[tuple[PoolId, int], ...]:
     """What one more accelerator of each open pool would be worth, micro-dollars per hour, by pool id.
 
-    Candidates for which nothing is free have no column; their pool is worth what they would gain there.
+    Candidates for which nothing is free have no column; their pool is worth what they would gain there,
+    if their quotas let them in.
     """
     prices = np.zeros(len(problem.pools), dtype=np.int64)
-    np.add.at(prices, problem.row_pools, found.rows[:-1] // problem.row_accelerators)
-    candidates = problem.candidates
+    of_pools = found.rows[: len(problem.row_pools)]
+    np.add.at(prices, problem.row_pools, of_pools // problem.row_accelerators)
+    candidates = problem.candidates.only(problem.within_quotas())
     paid = (candidates.amounts * found.rows[candidates.rows]).sum(axis=1)
     better = candidates.term - paid - found.gains[candidates.bundle]
     np.maximum.at(prices, candidates.pool, prices[candidates.pool] + better // candidates.accelerators)

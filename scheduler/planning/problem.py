@@ -1,5 +1,6 @@
 """The problem in numbers: bundles, columns and capacity rows, ready for any search."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from scheduler.model.plan import PlannedPool, Snapshot
 from scheduler.planning.bundles import Bundle, bundles_of
 from scheduler.planning.candidates import Candidate, Survey, survey_of
+from scheduler.planning.quotas import NO_QUOTAS, Quotas, QuotaTrees, quotas_of
 from scheduler.planning.room import Room, RowName, room_of
 
 Integers = npt.NDArray[np.int64]
@@ -22,7 +24,8 @@ class Columns:
     Attributes:
         term: micro-dollars per hour, above 0.
         accelerators: of the gang.
-        rows: (columns, most rows of a column), row numbers; the padding names the row after the last.
+        rows: (columns, most rows of a column), row numbers: of pools, then of quotas; the padding names the
+            row after the last.
         amounts: units of those rows that one replica takes; 0 in the padding.
     """
 
@@ -59,12 +62,29 @@ class Left(NamedTuple):
     """What a search may still give out.
 
     Attributes:
-        free: (rows + 1,) free units; the last is the padding's and has no end.
+        free: (rows + 1,) free units: of the pools' rows, then what is available at the nodes of the quota
+            trees, then the padding's, which has no end.
         replicas: (bundles,) replicas without a place.
+        quotas: the trees.
     """
 
     free: Integers
     replicas: Integers
+    quotas: QuotaTrees = NO_QUOTAS
+
+    @property
+    def pool_rows(self) -> int:
+        """How many of the rows are of pools."""
+        return len(self.free) - 1 - len(self.quotas)
+
+    def after(self, used: Integers, placed: Integers) -> "Left":
+        """What is left once so many units, (rows + 1,), and so many replicas are gone."""
+        free, pool_rows = self.free - used, self.pool_rows
+        quotas = self.quotas
+        if len(quotas):
+            quotas = quotas.after(used[pool_rows:-1])
+            free[pool_rows:-1] = quotas.available()
+        return Left(free, self.replicas - placed, quotas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +93,8 @@ class Problem:
 
     Attributes:
         left: before anything is placed; replicas that may not be placed now are not counted.
-        row_pools, row_accelerators: (rows,) the pool of a row and the accelerators in one unit of it.
+        row_pools, row_accelerators: (pool rows,) the pool of a row and the accelerators in one unit of it.
+        quotas: the rows after the pools'.
         columns: those that fit what is free now.
         candidates: those and the ones that would fit if their pool were empty.
     """
@@ -85,6 +106,7 @@ class Problem:
     left: Left
     row_pools: Integers
     row_accelerators: Integers
+    quotas: Quotas
     columns: Columns
     candidates: Columns
 
@@ -92,27 +114,59 @@ class Problem:
     def pools(self) -> tuple[PlannedPool, ...]:
         return self.snapshot.pools
 
+    def within_quotas(self) -> Flags:
+        """(candidates,) whether the quotas have room for one."""
+        free = self.left.free.copy()
+        free[: self.left.pool_rows] = np.iinfo(np.int64).max
+        return self.candidates.that_fit(free)
+
 
 def problem_of(snapshot: Snapshot) -> Problem:
     bundles = bundles_of(snapshot)
     rooms = tuple(
         room_of(planned.pool, planned.live_runs, now_ms=snapshot.now_ms) for planned in snapshot.pools
     )
-    survey = survey_of(snapshot, bundles, rooms)
+    quotas = quotas_of(snapshot)
+    survey = survey_of(snapshot, bundles, rooms, quotas)
     numbers = row_numbers(survey.candidates)
-    candidates = columns_of(survey.candidates, numbers)
-    free = np.array([rooms[pool].free(row) for pool, row in numbers] + [np.iinfo(np.int64).max])
+    uses = [uses_of(each, snapshot, bundles, quotas) for each in survey.candidates]
+    candidates = columns_of(survey.candidates, numbers, uses, rows=len(numbers) + len(quotas.trees))
+    free = [rooms[pool].free(row) for pool, row in numbers]
     counts = [len(bundle.replicas) if bundle.may_be_placed else 0 for bundle in bundles]
+    left = Left(
+        free=np.array([*free, *quotas.trees.available().tolist(), np.iinfo(np.int64).max], dtype=np.int64),
+        replicas=np.array(counts, dtype=np.int64),
+        quotas=quotas.trees,
+    )
     return Problem(
         snapshot=snapshot,
         bundles=bundles,
         rooms=rooms,
         survey=survey,
-        left=Left(free=free.astype(np.int64), replicas=np.array(counts, dtype=np.int64)),
+        left=left,
         row_pools=np.array([pool for pool, _ in numbers], dtype=np.int64),
         row_accelerators=np.array([row.accelerators for _, row in numbers], dtype=np.int64),
-        columns=candidates.only(candidates.that_fit(free)),
+        quotas=quotas,
+        columns=candidates.only(candidates.that_fit(left.free)),
         candidates=candidates,
+    )
+
+
+QuotaUses = tuple[tuple[int, int], ...]
+"""Nodes and amounts."""
+
+
+def uses_of(
+    candidate: Candidate, snapshot: Snapshot, bundles: tuple[Bundle, ...], quotas: Quotas
+) -> QuotaUses:
+    if not quotas.leaves:
+        return ()
+    spec = snapshot.pools[candidate.pool].pool.spec
+    return quotas.uses(
+        bundles[candidate.bundle].spec.queue,
+        spec.accelerator,
+        accelerators=candidate.accelerators,
+        charged=candidate.accelerators * spec.price_usd_micros_per_accelerator_hour,
     )
 
 
@@ -123,25 +177,32 @@ def row_numbers(candidates: tuple[Candidate, ...]) -> dict[tuple[int, RowName], 
     return {row: number for number, row in enumerate(sorted(rows))}
 
 
-def columns_of(candidates: tuple[Candidate, ...], numbers: dict[tuple[int, RowName], int]) -> Columns:
-    width = max((len(each.demand) for each in candidates), default=1)
-    rows = np.full((len(candidates), width), len(numbers), dtype=np.int64)
+def columns_of(
+    candidates: tuple[Candidate, ...],
+    numbers: dict[tuple[int, RowName], int],
+    uses: Sequence[QuotaUses],
+    *,
+    rows: int,
+) -> Columns:
+    """The candidates as arrays; `uses` of quotas by candidate, `rows` in all."""
+    width = max((len(each.demand) + len(use) for each, use in zip(candidates, uses, strict=True)), default=1)
+    at_rows = np.full((len(candidates), width), rows, dtype=np.int64)
     amounts = np.zeros((len(candidates), width), dtype=np.int64)
-    padded: dict[tuple[int, object], tuple[list[int], list[int]]] = {}
-    for column, each in enumerate(candidates):
-        key = (each.pool, each.demand)
-        if key not in padded:
-            padded[key] = (
-                [numbers[each.pool, row] for row, _ in each.demand],
-                [amount for _, amount in each.demand],
-            )
-        rows[column, : len(each.demand)], amounts[column, : len(each.demand)] = padded[key]
+    known: dict[Hashable, tuple[list[int], list[int]]] = {}
+    for column, (each, use) in enumerate(zip(candidates, uses, strict=True)):
+        key = (each.pool, each.demand, use)
+        if key not in known:
+            units = [(numbers[each.pool, row], amount) for row, amount in each.demand]
+            units += [(len(numbers) + node, amount) for node, amount in use]
+            known[key] = ([row for row, _ in units], [amount for _, amount in units])
+        filled = len(known[key][0])
+        at_rows[column, :filled], amounts[column, :filled] = known[key]
     return Columns(
         bundle=np.array([each.bundle for each in candidates], dtype=np.int64),
         pool=np.array([each.pool for each in candidates], dtype=np.int64),
         alternative=np.array([each.alternative for each in candidates], dtype=np.int64),
         term=np.array([each.term for each in candidates], dtype=np.int64),
         accelerators=np.array([each.accelerators for each in candidates], dtype=np.int64),
-        rows=rows,
+        rows=at_rows,
         amounts=amounts,
     )

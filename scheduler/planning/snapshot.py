@@ -1,10 +1,18 @@
 """The snapshot that a plan rests on, taken from the live state."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from scheduler.model.ids import PriorityClassName
-from scheduler.model.plan import PlannedPool, Snapshot, WaitingReplica
+from scheduler.model.ids import AcceleratorName, PriorityClassName, QueueName
+from scheduler.model.plan import (
+    PlannedCohort,
+    PlannedPool,
+    PlannedQueue,
+    Snapshot,
+    Usage,
+    WaitingReplica,
+)
 from scheduler.model.pool import Pool
 from scheduler.model.priority import PriorityClass
 from scheduler.model.quarantine import awaited, is_of_earlier_history
@@ -40,6 +48,37 @@ def snapshot_of(
         priority_classes=priority_classes,
         guidance=state.guidance(),
         freezes=tuple(state.freezes()),
+        queues=tuple(
+            PlannedQueue(queue=queue, planning_version=state.planning_version(Key(Kind.QUEUE, queue.name)))
+            for queue in state.queues()
+        ),
+        cohorts=tuple(
+            PlannedCohort(
+                cohort=cohort, planning_version=state.planning_version(Key(Kind.COHORT, cohort.name))
+            )
+            for cohort in state.cohorts()
+        ),
+        usage=usage_of(state),
+    )
+
+
+def usage_of(state: State) -> tuple[Usage, ...]:
+    """What live runs use, by queue and accelerator."""
+    accelerators, charged = Counter[tuple[QueueName, AcceleratorName]](), Counter[tuple[str, str]]()
+    for run in state.all_live_runs():
+        job = state.job(run.job_id)
+        assert job is not None, run
+        line = (job.spec.queue, run.placement.accelerator)
+        accelerators[line] += run.placement.accelerators
+        charged[line] += run.placement.charged_usd_micros_per_hour
+    return tuple(
+        Usage(
+            queue=line[0],
+            accelerator=line[1],
+            accelerators=accelerators[line],
+            charged_usd_micros_per_hour=charged[line],
+        )
+        for line in sorted(accelerators)
     )
 
 

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.brakes import freeze_ids
-from scheduler.model.ids import PoolId, ReplicaId
+from scheduler.model.ids import PoolId, QueueName, ReplicaId, Revision
 from scheduler.model.job import Alternative, Job
 from scheduler.model.plan import Place, Plan, PlannedPool, Snapshot, Step, WaitingReplica
 from scheduler.model.pool import Pool
+from scheduler.model.queue import CohortName
 from scheduler.model.records import Key, Kind
 from scheduler.model.run import Placement, RunState
 from scheduler.model.transaction import Check, IsAbsent, IsAt, IsPlannedAt
 from scheduler.planning.blocks import block_of, chain_of
 from scheduler.planning.eligibility import is_allowed
+from scheduler.planning.quota_rules import excesses, used_by, used_now
 from scheduler.planning.worth import charged_usd_micros_per_hour, term_usd_micros_per_hour, work_of
 
 
@@ -45,6 +47,7 @@ class Rule(StrEnum):
     SLICE_TOPOLOGY = "slice_topology"
     LIMIT = "limit"
     BELIEVED_FREE = "believed_free"
+    QUOTA = "quota"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,7 @@ class Known:
     waiting: Mapping[ReplicaId, WaitingReplica]
     pools: Mapping[PoolId, PlannedPool]
     shadow_prices: Mapping[PoolId, int]
+    quota_grounds: Mapping[QueueName, tuple[Check, ...]]
 
 
 def violations(snapshot: Snapshot, plan: Plan) -> list[Violation]:
@@ -80,6 +84,7 @@ def violations(snapshot: Snapshot, plan: Plan) -> list[Violation]:
         waiting={each.replica.id: each for each in snapshot.waiting},
         pools={planned.pool.id: planned for planned in snapshot.pools},
         shadow_prices=dict(snapshot.guidance.shadow_prices),
+        quota_grounds=quota_grounds_of(snapshot),
     )
     found = list(whole_plan(known, plan))
     for step in plan.steps:
@@ -89,6 +94,7 @@ def violations(snapshot: Snapshot, plan: Plan) -> list[Violation]:
         placements.setdefault(place.placement.pool_id, []).append(place.placement)
     for planned in snapshot.pools:
         found.extend(one_pool(known, planned, placements.get(planned.pool.id, [])))
+    found.extend(quotas_hold(known, plan))
     return found
 
 
@@ -121,7 +127,8 @@ def one_step(known: Known, step: Step) -> Iterator[Violation]:
         if planned is None:
             yield broken(Rule.KNOWN_POOL, place.replica_id, f"{place.placement.pool_id} does not exist")
         elif waiting is not None:
-            missing = [each for each in grounds_of(waiting, planned) if each not in step.preconditions]
+            grounds = [*grounds_of(waiting, planned), *known.quota_grounds[waiting.job.spec.queue]]
+            missing = [each for each in grounds if each not in step.preconditions]
             if missing:
                 yield broken(Rule.PRECONDITIONS, place.replica_id, f"{missing} are not checked")
             yield from one_place(known, place, waiting, planned.pool)
@@ -134,6 +141,32 @@ def grounds_of(waiting: WaitingReplica, planned: PlannedPool) -> tuple[Check, ..
         IsPlannedAt(Key(Kind.POOL, planned.pool.id), planned.planning_version),
         *(IsAbsent(Key(Kind.FREEZE, id_)) for id_ in freeze_ids(planned.pool.id, waiting.job.spec.queue)),
     )
+
+
+def quota_grounds_of(snapshot: Snapshot) -> dict[QueueName, tuple[Check, ...]]:
+    """Of each queue that waits: it and the cohorts above it are as they were, or are still not there."""
+    holders: dict[Key, tuple[Revision, CohortName | None]] = {
+        Key(Kind.QUEUE, each.queue.name): (each.planning_version, each.queue.cohort)
+        for each in snapshot.queues
+    }
+    for planned in snapshot.cohorts:
+        above = (planned.planning_version, planned.cohort.parent)
+        holders[Key(Kind.COHORT, planned.cohort.name)] = above
+    waiting = {each.job.spec.queue for each in snapshot.waiting}
+    return {queue: tuple(holder_grounds(queue, holders)) for queue in waiting}
+
+
+def holder_grounds(
+    queue: QueueName, holders: Mapping[Key, tuple[Revision, CohortName | None]]
+) -> Iterator[Check]:
+    key: Key | None = Key(Kind.QUEUE, queue)
+    while key is not None:
+        if key not in holders:
+            yield IsAbsent(key)
+            return
+        planning_version, above = holders[key]
+        yield IsPlannedAt(key, planning_version)
+        key = None if above is None else Key(Kind.COHORT, above)
 
 
 def one_place(known: Known, place: Place, waiting: WaitingReplica, pool: Pool) -> Iterator[Violation]:
@@ -283,3 +316,21 @@ def rented_holds(known: Known, planned: PlannedPool, new: list[Placement]) -> It
     believed = pool.availability.believed_free(now_ms=known.snapshot.now_ms, limit=limit)
     yield from more(Rule.LIMIT, pool.id, capacity=limit, before=live, after=live + added)
     yield from more(Rule.BELIEVED_FREE, pool.id, capacity=believed, before=asked_for, after=asked_for + added)
+
+
+def quotas_hold(known: Known, plan: Plan) -> Iterator[Violation]:
+    """No queue or cohort takes more beyond what it may than it did."""
+    if not known.snapshot.queues:
+        return
+    now = used_now(known.snapshot)
+    new = [
+        (known.waiting[place.replica_id].job.spec.queue, place.placement)
+        for place in plan.places
+        if place.replica_id in known.waiting
+    ]
+    before, after = excesses(known.snapshot, now), excesses(known.snapshot, now + used_by(new))
+    for subject in sorted(after):
+        if after[subject] > before.get(subject, 0):
+            yield Violation(
+                rule=Rule.QUOTA, subject=subject, before=before.get(subject, 0), after=after[subject]
+            )

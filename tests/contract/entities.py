@@ -20,6 +20,7 @@ from scheduler.model.job import (
     Training,
 )
 from scheduler.model.pool import Availability, Cordon, NodeGroup, Pool, PoolSpec, PoolStatus, SliceGroup
+from scheduler.model.queue import Cohort, Queue, Quota
 from scheduler.model.records import Entity, IdempotencyRecord, LaunchPayload
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import EndReason, NodeShare, Placement, Run, RunState
@@ -209,7 +210,15 @@ payloads = st.builds(
 )
 idempotency_records = st.builds(IdempotencyRecord, id=texts, content_hash=texts, resource_id=ids)
 
+limits = st.none() | counts
+quotas = st.builds(
+    Quota, resource=ids, nominal=st.integers(0, 2**40), borrowing_limit=limits, lending_limit=limits
+)
+different_quotas = st.lists(quotas, max_size=3, unique_by=lambda quota: quota.resource).map(tuple)
+queues = st.builds(Queue, name=ids, cohort=st.none() | ids, weight_permille=counts, quotas=different_quotas)
+cohorts = st.builds(Cohort, name=ids, parent=st.none() | ids.map("above-{}".format), quotas=different_quotas)
+
 mirrored_entities: st.SearchStrategy[Entity] = st.one_of(
-    jobs(), replicas(), runs(), pools(), sessions, guidances
+    jobs(), replicas(), runs(), pools(), sessions, guidances, queues, cohorts
 )
 entities: st.SearchStrategy[Entity] = st.one_of(mirrored_entities, payloads, idempotency_records)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Placement,
         PlacementValue,
         PoolAssignment,
+        QuotaShortage,
         RunnerUp,
         TaskGroupPlacement,
     )
@@ -89,6 +90,7 @@ __all__ = [
     "SliceGroup",
     # what is given
     "Freeze",
+    "QuotaShortage",
     "Hold",
     "JobView",
     "JobSpec",
@@ -146,7 +148,7 @@ _MODULES = {
     "alternative": ("Alternative",),
     "reasons": (
         "Deferral", "Placement", "PoolAssignment", "TaskGroupPlacement", "NodeShare", "PlacementValue",
-        "Freeze", "RunnerUp",
+        "Freeze", "QuotaShortage", "RunnerUp",
     ),
     "strings": ("Location",),
     "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),

@@ -185,6 +185,18 @@ def _deferral(deferral: job_pb2.Deferral) -> reasons.Deferral:
         not_before=moment(deferral.not_before),
         planned_revision=_number(deferral, "planned_revision"),
         freeze=freeze_view(deferral.freeze) if deferral.HasField("freeze") else None,
+        quota=shortage_view(deferral.quota) if deferral.HasField("quota") else None,
+    )
+
+
+def shortage_view(shortage: job_pb2.QuotaShortage) -> reasons.QuotaShortage:
+    return reasons.QuotaShortage(
+        queue=shortage.queue,
+        cohort=shortage.cohort,
+        resource=shortage.resource,
+        needed=shortage.needed,
+        available=shortage.available,
+        limit=shortage.limit,
     )
 
 

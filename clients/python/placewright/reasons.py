@@ -8,6 +8,8 @@ from datetime import datetime
 from placewright.strings import usd
 from placewright.words import DeferralReason, Market, PoolVerdict
 
+COST = "usd_millis_per_hour"
+
 VERDICT_WORDS = {
     PoolVerdict.OTHER_ACCELERATOR: "have another accelerator",
     PoolVerdict.EXCLUDED_BY_CONSTRAINTS: "are excluded by the job's constraints",
@@ -18,6 +20,7 @@ VERDICT_WORDS = {
     PoolVerdict.FULL: "are full",
     PoolVerdict.AVAILABILITY_DOUBTED: "are doubted to have that much now",
     PoolVerdict.FROZEN: "are frozen",
+    PoolVerdict.OVER_QUOTA: "have what the quotas do not leave",
     PoolVerdict.OUTBID: "went to jobs of more worth",
 }
 
@@ -49,6 +52,35 @@ class Freeze:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QuotaShortage:
+    """The quota that keeps a replica out; `str()` says it in words.
+
+    Attributes:
+        queue, cohort: whose quota it is; one of them is empty.
+        resource: an accelerator model, or `usd_millis_per_hour`.
+        needed, available, limit: for one replica, left for it, the most there could be; in the
+            resource's unit.
+    """
+
+    queue: str
+    cohort: str
+    resource: str
+    needed: int
+    available: int
+    limit: int
+
+    def __str__(self) -> str:
+        holder = f"queue {self.queue}" if self.queue else f"cohort {self.cohort}"
+        needed, available, limit = (self._amount(n) for n in (self.needed, self.available, self.limit))
+        return f"needs {needed}, the quota of {holder} leaves {available} of {limit}"
+
+    def _amount(self, units: int) -> str:
+        if self.resource == COST:
+            return f"{usd(units * 1_000)}/h"
+        return f"{units} {self.resource}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deferral:
     """Why a replica waits, with the numbers of the plan that gave the reason; `str()` says it in words.
 
@@ -60,6 +92,7 @@ class Deferral:
         not_before: when it may be placed again, for BACKING_OFF.
         planned_revision: the revision that the plan was made for.
         freeze: what froze it, for FROZEN.
+        quota: what is short, for OVER_QUOTA.
     """
 
     reason: DeferralReason
@@ -71,6 +104,7 @@ class Deferral:
     not_before: datetime | None = None
     planned_revision: int | None = None
     freeze: Freeze | None = None
+    quota: QuotaShortage | None = None
 
     def __str__(self) -> str:
         return deferral_text(self)
@@ -212,6 +246,7 @@ def deferral_text(deferral: Deferral) -> str:
         DeferralReason.AVAILABILITY_DOUBTED: f"needs {needed}; the provider is believed to have less now",
         DeferralReason.HELD: "its job is held",
         DeferralReason.FROZEN: f"planning is frozen{frozen}",
+        DeferralReason.OVER_QUOTA: str(deferral.quota or "its quotas leave too little"),
     }
     return sentences.get(deferral.reason, "waits for a reason this client does not know")
 

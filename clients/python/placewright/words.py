@@ -82,6 +82,7 @@ class DeferralReason(Word):
     AVAILABILITY_DOUBTED = "availability_doubted"
     HELD = "held"
     FROZEN = "frozen"
+    OVER_QUOTA = "over_quota"
     UNKNOWN = "unknown"
 
 
@@ -96,6 +97,7 @@ class PoolVerdict(Word):
     AVAILABILITY_DOUBTED = "availability_doubted"
     OUTBID = "outbid"
     FROZEN = "frozen"
+    OVER_QUOTA = "over_quota"
     UNKNOWN = "unknown"
 
 

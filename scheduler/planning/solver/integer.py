@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.sat.python import cp_model
 
+from scheduler.planning.greedy import left_after
 from scheduler.planning.problem import Columns, Integers, Left
+from scheduler.planning.solver.relaxation import capacities_of, flows_of
 
 EXACT_MAX = 2**53
 """The sum of |coefficient x upper bound| must stay below it."""
@@ -43,7 +45,7 @@ def searched(columns: Columns, *, left: Left, hint: Integers, limits: SearchLimi
     scale = scale_of(columns.term, upper)
     model = cp_model.CpModel()
     counts = [model.new_int_var(0, most, "") for most in upper.tolist()]
-    add_rows_hold_what_is_free(model, counts, columns, free=left.free)
+    add_rows_hold_what_is_free(model, counts, columns, left=left, hint=hint)
     add_bundles_have_so_many_replicas(model, counts, columns, replicas=left.replicas)
     model.maximize(cp_model.LinearExpr.weighted_sum(counts, (columns.term // scale).tolist()))
     for count, hinted in zip(counts, hint.tolist(), strict=True):
@@ -85,16 +87,43 @@ def scale_of(term: Integers, upper: Integers) -> int:
 
 
 def add_rows_hold_what_is_free(
-    model: cp_model.CpModel, counts: list[cp_model.IntVar], columns: Columns, *, free: Integers
+    model: cp_model.CpModel, counts: list[cp_model.IntVar], columns: Columns, *, left: Left, hint: Integers
 ) -> None:
     at_column, at_item = np.nonzero(columns.amounts)
     rows, amounts = columns.rows[at_column, at_item], columns.amounts[at_column, at_item]
     order = np.argsort(rows, kind="stable")
     starts = np.flatnonzero(np.diff(rows[order], prepend=-1))
+    flowing = flows_by_row(model, columns, left=left, hint=hint)
+    capacities = capacities_of(left)
     for members in np.split(order, starts[1:]) if len(order) else []:
+        row = int(rows[members[0]])
+        flows, signs = flowing.pop(row, ([], []))
         used = [counts[column] for column in at_column[members].tolist()]
-        total = cp_model.LinearExpr.weighted_sum(used, amounts[members].tolist())
-        model.add(total <= int(free[rows[members[0]]]))
+        total = cp_model.LinearExpr.weighted_sum([*used, *flows], [*amounts[members].tolist(), *signs])
+        model.add(total <= int(capacities[row]))
+    for row, (flows, signs) in flowing.items():
+        model.add(cp_model.LinearExpr.weighted_sum(flows, signs) <= int(capacities[row]))
+
+
+Flowing = tuple[list[cp_model.IntVar], list[int]]
+"""Variables and their signs."""
+
+
+def flows_by_row(
+    model: cp_model.CpModel, columns: Columns, *, left: Left, hint: Integers
+) -> dict[int, Flowing]:
+    """What flows into each quota's row from its children, less what it passes on; hinted too."""
+    flows, found = flows_of(left), dict[int, Flowing]()
+    after = left_after(columns, hint, left=left).quotas if len(flows.nodes) else left.quotas
+    hinted = (left.quotas.overflow - after.overflow)[flows.nodes]
+    for node, parent, most, value in zip(*(part.tolist() for part in (*flows, hinted)), strict=True):
+        flow = model.new_int_var(0, most, "")
+        model.add_hint(flow, value)
+        for row, sign in ((left.pool_rows + node, -1), (left.pool_rows + parent, 1)):
+            variables, signs = found.setdefault(row, ([], []))
+            variables.append(flow)
+            signs.append(sign)
+    return found
 
 
 def add_bundles_have_so_many_replicas(

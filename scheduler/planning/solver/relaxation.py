@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from ortools.linear_solver.python.model_builder_helper import (
 from scipy.sparse import csr_matrix
 
 from scheduler.planning.problem import Columns, Integers, Left
+from scheduler.planning.quotas import NO_PARENT
 
 MICROS = 1_000_000
 """GLOP is given dollars: micro-dollars fail numerically."""
@@ -51,31 +53,54 @@ def relaxed(columns: Columns, *, left: Left, iterations_max: int) -> Relaxation:
     duals = np.append(solver.dual_values()[: len(left.free) - 1], 0.0)
     return Relaxation(
         is_solved=True,
-        fractions=np.asarray(solver.variable_values(), dtype=np.float64),
+        fractions=np.asarray(solver.variable_values(), dtype=np.float64)[: len(columns)],
         rows=np.rint(np.maximum(duals, 0.0) * MICROS).astype(np.int64),
     )
 
 
 def model_of(columns: Columns, *, left: Left) -> ModelBuilderHelper:
-    """Capacity rows first, then one row per bundle."""
-    rows, bundles = len(left.free) - 1, len(left.replicas)
+    """Rows of pools, of quotas, of bundles; columns, then what each quota passes on to its parent."""
+    rows, bundles, flows = len(left.free) - 1, len(left.replicas), flows_of(left)
     uses = columns.amounts > 0
-    at_row = np.concatenate([columns.rows[uses], rows + columns.bundle])
-    numbers = np.arange(len(columns))
-    at_column = np.concatenate([np.broadcast_to(numbers[:, None], uses.shape)[uses], numbers])
-    amounts = np.concatenate([columns.amounts[uses], np.ones(len(columns), dtype=np.int64)])
-    matrix = csr_matrix(
-        (amounts.astype(np.float64), (at_row, at_column)), shape=(rows + bundles, len(columns))
-    )
+    numbers, flowing = np.arange(len(columns)), len(columns) + np.arange(len(flows.nodes))
+    entries = [
+        (columns.rows[uses], np.broadcast_to(numbers[:, None], uses.shape)[uses], columns.amounts[uses]),
+        (rows + columns.bundle, numbers, np.ones(len(columns))),
+        (left.pool_rows + flows.nodes, flowing, -np.ones(len(flows.nodes))),
+        (left.pool_rows + flows.parents, flowing, np.ones(len(flows.nodes))),
+    ]
+    at_row, at_column, amounts = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+    width = len(columns) + len(flows.nodes)
+    matrix = csr_matrix((amounts.astype(np.float64), (at_row, at_column)), shape=(rows + bundles, width))
     model = ModelBuilderHelper()
     fill: Callable[..., None] = model.fill_model_from_sparse_data  # its stub swaps the array parameters
     fill(
-        np.zeros(len(columns)),
-        np.full(len(columns), np.inf),
-        columns.term / MICROS,
+        np.zeros(width),
+        np.concatenate([np.full(len(columns), np.inf), flows.most]),
+        np.concatenate([columns.term / MICROS, np.zeros(len(flows.nodes))]),
         np.full(rows + bundles, -np.inf),
-        np.concatenate([left.free[:-1], left.replicas]).astype(np.float64),
+        np.concatenate([capacities_of(left), left.replicas]).astype(np.float64),
         matrix,
     )
     model.set_maximize(True)
     return model
+
+
+class Flows(NamedTuple):
+    """What quotas may pass on: int64 arrays by the nodes that have a parent."""
+
+    nodes: Integers
+    parents: Integers
+    most: Integers
+
+
+def flows_of(left: Left) -> Flows:
+    nodes = np.flatnonzero(left.quotas.parents != NO_PARENT)
+    parents = left.quotas.parents[nodes]
+    available = left.free[left.pool_rows : -1]
+    return Flows(nodes, parents, np.minimum(left.quotas.overflow[nodes], available[parents]))
+
+
+def capacities_of(left: Left) -> Integers:
+    """(rows,) what each row holds itself."""
+    return np.concatenate([left.free[: left.pool_rows], left.quotas.local])

@@ -9,8 +9,9 @@ import pytest
 from scheduler.model.brakes import Freeze, FreezeScope, Hold
 from scheduler.model.ids import PoolId, ReplicaId, Revision
 from scheduler.model.job import Constraints, Job, Market
-from scheduler.model.plan import Place, Plan, Snapshot, Step
+from scheduler.model.plan import Place, Plan, PlannedQueue, Snapshot, Step
 from scheduler.model.pool import Pool, PoolStatus
+from scheduler.model.queue import Quota
 from scheduler.model.run import NodeShare, RunState
 from scheduler.planning.planner import floor_plan
 from scheduler.planning.verify import Rule, violations
@@ -20,6 +21,8 @@ from tests.builders import (
     PRINCIPAL,
     a_job,
     a_pool,
+    a_queue,
+    a_quota,
     a_rented_pool,
     a_run,
     a_slice_pool,
@@ -139,6 +142,16 @@ def backing_off(snapshot: Snapshot, plan: Plan) -> tuple[Snapshot, Plan]:
 
 def nodes(*numbers: int, tasks: int = 1) -> tuple[NodeShare, ...]:
     return tuple(NodeShare(node=number, tasks=tasks) for number in numbers)
+
+
+def with_quota(*quotas: Quota) -> Mutation:
+    """The same plan on a snapshot where the queue has a record."""
+
+    def mutated(snapshot: Snapshot, plan: Plan) -> tuple[Snapshot, Plan]:
+        queue = PlannedQueue(queue=a_queue("research", *quotas), planning_version=Revision(1))
+        return replace(snapshot, queues=(queue,)), plan
+
+    return mutated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +278,8 @@ CASES = [
         mutation=running_beside("r", a_job("busy", "a100:64"), state=RunState.STARTING, nodes=()),
         rules={Rule.LIMIT, Rule.BELIEVED_FREE},
     ),
+    Case(id="over_a_quota", mutation=with_quota(a_quota(4, "a100")), rules={Rule.QUOTA, Rule.PRECONDITIONS}),
+    Case(id="of_a_queue_that_was_made_since", mutation=with_quota(), rules={Rule.PRECONDITIONS}),
 ]
 
 

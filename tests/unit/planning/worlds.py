@@ -1,5 +1,6 @@
 """Small random worlds for properties, and the best plan for them by trying everything."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cache
@@ -9,24 +10,31 @@ import numpy as np
 from hypothesis import strategies as st
 
 from scheduler.model.guidance import Guidance
-from scheduler.model.ids import PoolId
+from scheduler.model.ids import PoolId, QueueName
 from scheduler.model.job import Alternative, Job, Market
 from scheduler.model.plan import PlannedPool, Snapshot, WaitingReplica
 from scheduler.model.pool import Pool
+from scheduler.model.queue import COST, Cohort, Queue, Quota, Resource, cost_units
 from scheduler.model.run import Run, RunState
 from scheduler.planning.blocks import block_of, chain_of
+from scheduler.planning.quota_rules import excesses, used_now
 from tests.builders import (
     DOLLAR,
     HOUR_MS,
     NOW_MS,
+    a_cohort,
     a_job,
     a_pool,
+    a_queue,
+    a_quota,
     a_rented_pool,
     a_run,
     a_slice_pool,
     a_snapshot,
+    a_usage,
     a_waiting_replica,
     an_alternative,
+    with_queues,
 )
 
 T = TypeVar("T")
@@ -35,6 +43,7 @@ GANGS = (
     *("a100:1", "a100:2", "a100:4", "a100:8", "tpu:2x2", "tpu:2x4"),
 )
 SPEEDS = (250, 500, 800, 1000, 1250, 1700)
+QUEUES = ("research", "prod", "eval")
 PRICES = (0, DOLLAR // 2, 2 * DOLLAR, 7 * DOLLAR)
 
 
@@ -67,8 +76,41 @@ def a_world(draw: Draw, *, replicas_max: int) -> Snapshot:
         replicas = range(min(draw.between(1, 2), replicas_max - len(waiting)))
         waiting.extend(a_waiting_replica(job, index, not_before_ms=not_before_ms) for index in replicas)
     runs = [run for number, pool in enumerate(fleet) for run in some_runs(draw, number, pool)]
+    holders = some_holders(draw) if draw.is_one_in(2) else []
+    usage = [
+        a_usage(queue, draw.between(1, 6), draw.of(("h100", "a100")))
+        for queue in QUEUES[: draw.between(0, 3)]
+    ]
     prices = tuple((pool.id, draw.of((0, 0, DOLLAR))) for pool in sorted(fleet, key=lambda pool: pool.id))
-    return a_snapshot(pools=fleet, waiting=waiting, runs=runs, guidance=Guidance(shadow_prices=prices))
+    snapshot = a_snapshot(pools=fleet, waiting=waiting, runs=runs, guidance=Guidance(shadow_prices=prices))
+    return with_queues(snapshot, *holders, usage=usage)
+
+
+def some_holders(draw: Draw) -> list[Queue | Cohort]:
+    """Queues, alone or in a cohort, which may be in another; not every one has quotas."""
+    cohorts = ["inner", "outer"][: draw.between(0, 2)]
+    found: list[Queue | Cohort] = [
+        a_queue(name, *some_quotas(draw), cohort=draw.of((None, *cohorts, *cohorts)))
+        for name in QUEUES
+        if not draw.is_one_in(4)
+    ]
+    for cohort in cohorts:
+        parent = "outer" if cohort == "inner" and len(cohorts) > 1 else None
+        found.append(a_cohort(cohort, *some_quotas(draw), parent=parent))
+    return found
+
+
+def some_quotas(draw: Draw) -> list[Quota]:
+    quotas = []
+    for resource, unit in (("h100", 1), ("a100", 1), ("tpu", 1), (COST, 2_000)):
+        if draw.is_one_in(2 if resource == "h100" else 4):
+            limits = {
+                name: unit * draw.between(0, 8)
+                for name in ("borrowing_limit", "lending_limit")
+                if draw.is_one_in(2)
+            }
+            quotas.append(a_quota(unit * draw.between(0, 16), resource, **limits))
+    return quotas
 
 
 def some_job(draw: Draw, number: int) -> Job:
@@ -78,6 +120,7 @@ def some_job(draw: Draw, number: int) -> Job:
         *(an_alternative(gang, speed_permille=draw.of(SPEEDS)) for gang in gangs),
         priority_class=draw.of(("frontier", "standard", "standard", "standard", "batch")),
         duration_ms=draw.of((None, HOUR_MS)),
+        queue=QueueName(draw.of(QUEUES)),
     )
 
 
@@ -114,17 +157,42 @@ def best_value(snapshot: Snapshot) -> int:
     """The most that any plan is worth, by trying every place for every replica."""
     ready = [each for each in snapshot.waiting if each.replica.not_before_ms <= snapshot.now_ms]
 
-    def best_from(index: int, placed: tuple[tuple[int, Alternative], ...]) -> int:
+    now = used_now(snapshot)
+    before = excesses(snapshot, now)
+
+    def best_from(
+        index: int, placed: tuple[tuple[int, Alternative], ...], used: Counter[tuple[QueueName, Resource]]
+    ) -> int:
         if index == len(ready):
             return 0
-        best = best_from(index + 1, placed)
+        best = best_from(index + 1, placed, used)
         for pool, way, term in options(snapshot, ready[index].job):
             wanted = (*placed, (pool, way))
-            if fits(snapshot.pools[pool], [w for p, w in wanted if p == pool], snapshot.now_ms):
-                best = max(best, term + best_from(index + 1, wanted))
+            using = used + use_of(ready[index].job, way, snapshot.pools[pool].pool)
+            if is_within_quotas(snapshot, before, using) and fits(
+                snapshot.pools[pool], [w for p, w in wanted if p == pool], snapshot.now_ms
+            ):
+                best = max(best, term + best_from(index + 1, wanted, using))
         return best
 
-    return best_from(0, ())
+    return best_from(0, (), now)
+
+
+def use_of(job: Job, way: Alternative, pool: Pool) -> Counter[tuple[QueueName, Resource]]:
+    charged = way.accelerators * pool.spec.price_usd_micros_per_accelerator_hour
+    return Counter(
+        {
+            (job.spec.queue, Resource(way.accelerator)): way.accelerators,
+            (job.spec.queue, COST): cost_units(charged),
+        }
+    )
+
+
+def is_within_quotas(
+    snapshot: Snapshot, before: dict[str, int], used: Counter[tuple[QueueName, Resource]]
+) -> bool:
+    """Whether nobody takes more beyond what it may than before."""
+    return all(excess <= before.get(subject, 0) for subject, excess in excesses(snapshot, used).items())
 
 
 def options(snapshot: Snapshot, job: Job) -> Iterator[tuple[int, Alternative, int]]:

@@ -54,6 +54,7 @@ class DeferralReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEFERRAL_REASON_AVAILABILITY_DOUBTED: _ClassVar[DeferralReason]
     DEFERRAL_REASON_HELD: _ClassVar[DeferralReason]
     DEFERRAL_REASON_FROZEN: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_OVER_QUOTA: _ClassVar[DeferralReason]
 
 class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -68,6 +69,7 @@ class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     POOL_VERDICT_AVAILABILITY_DOUBTED: _ClassVar[PoolVerdict]
     POOL_VERDICT_OUTBID: _ClassVar[PoolVerdict]
     POOL_VERDICT_FROZEN: _ClassVar[PoolVerdict]
+    POOL_VERDICT_OVER_QUOTA: _ClassVar[PoolVerdict]
 
 class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -123,6 +125,7 @@ DEFERRAL_REASON_BACKING_OFF: DeferralReason
 DEFERRAL_REASON_AVAILABILITY_DOUBTED: DeferralReason
 DEFERRAL_REASON_HELD: DeferralReason
 DEFERRAL_REASON_FROZEN: DeferralReason
+DEFERRAL_REASON_OVER_QUOTA: DeferralReason
 POOL_VERDICT_UNSPECIFIED: PoolVerdict
 POOL_VERDICT_OTHER_ACCELERATOR: PoolVerdict
 POOL_VERDICT_EXCLUDED_BY_CONSTRAINTS: PoolVerdict
@@ -134,6 +137,7 @@ POOL_VERDICT_FULL: PoolVerdict
 POOL_VERDICT_AVAILABILITY_DOUBTED: PoolVerdict
 POOL_VERDICT_OUTBID: PoolVerdict
 POOL_VERDICT_FROZEN: PoolVerdict
+POOL_VERDICT_OVER_QUOTA: PoolVerdict
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_PLACED: RunState
 RUN_STATE_STARTING: RunState
@@ -319,7 +323,7 @@ class Freeze(_message.Message):
     def __init__(self, scope: _Optional[_Union[FreezeScope, _Mapping]] = ..., reason: _Optional[str] = ..., principal: _Optional[str] = ..., frozen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Deferral(_message.Message):
-    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision", "freeze")
+    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision", "freeze", "quota")
     REASON_FIELD_NUMBER: _ClassVar[int]
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
     ACCELERATORS_NEEDED_FIELD_NUMBER: _ClassVar[int]
@@ -329,6 +333,7 @@ class Deferral(_message.Message):
     NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]
     PLANNED_REVISION_FIELD_NUMBER: _ClassVar[int]
     FREEZE_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_FIELD_NUMBER: _ClassVar[int]
     reason: DeferralReason
     verdicts: _containers.RepeatedCompositeFieldContainer[VerdictCount]
     accelerators_needed: int
@@ -338,7 +343,24 @@ class Deferral(_message.Message):
     not_before: _timestamp_pb2.Timestamp
     planned_revision: int
     freeze: Freeze
-    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ..., freeze: _Optional[_Union[Freeze, _Mapping]] = ...) -> None: ...
+    quota: QuotaShortage
+    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ..., freeze: _Optional[_Union[Freeze, _Mapping]] = ..., quota: _Optional[_Union[QuotaShortage, _Mapping]] = ...) -> None: ...
+
+class QuotaShortage(_message.Message):
+    __slots__ = ("queue", "cohort", "resource", "needed", "available", "limit")
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    COHORT_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    NEEDED_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    queue: str
+    cohort: str
+    resource: str
+    needed: int
+    available: int
+    limit: int
+    def __init__(self, queue: _Optional[str] = ..., cohort: _Optional[str] = ..., resource: _Optional[str] = ..., needed: _Optional[int] = ..., available: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class NodeShare(_message.Message):
     __slots__ = ("node", "tasks")

@@ -1,0 +1,214 @@
+"""Quotas in numbers: trees of queues and cohorts, where what does not fit in a node flows over to its parent.
+
+A node takes up to `local` itself and passes up to `overflow` on; docs/decisions/quotas.md has the rule.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from scheduler.model.ids import QueueName
+from scheduler.model.plan import Snapshot, Usage
+from scheduler.model.queue import COST, Cohort, CohortName, Queue, Quota, Resource, cost_units
+
+Integers = npt.NDArray[np.int64]
+
+NO_PARENT = -1
+NO_END = 2**50
+"""An overflow without a limit; larger than any use, and exact where such numbers are added up."""
+
+
+class NodeName(NamedTuple):
+    """A queue, or else a cohort, and the resource that the node is about."""
+
+    resource: Resource
+    cohort: CohortName | None
+    queue: QueueName | None
+
+
+class QuotaTrees(NamedTuple):
+    """What may still be used; int64 arrays by node, parents before their children.
+
+    Attributes:
+        parents: (nodes,) NO_PARENT for roots.
+        local: (nodes,) what the node still takes itself.
+        overflow: (nodes,) what it may still pass on to its parent.
+    """
+
+    parents: Integers
+    local: Integers
+    overflow: Integers
+
+    def __len__(self) -> int:
+        return len(self.parents)
+
+    def available(self) -> Integers:
+        """(nodes,) how much more may be used at each node."""
+        found = self.local.copy()
+        for node, parent in enumerate(self.parents.tolist()):
+            if parent != NO_PARENT:
+                found[node] += min(self.overflow[node], found[parent])
+        return found
+
+    def after(self, used: Sequence[int] | Integers) -> "QuotaTrees":
+        """What is left once so much more is used at each node; less than nothing is nothing."""
+        local, overflow, flowing = self.local.tolist(), self.overflow.tolist(), list(used)
+        parents = self.parents.tolist()
+        for node in reversed(range(len(parents))):
+            taken = min(flowing[node], local[node])
+            local[node] -= taken
+            if parents[node] != NO_PARENT:
+                overflow[node] = max(0, overflow[node] - (flowing[node] - taken))
+                flowing[parents[node]] += flowing[node] - taken
+        return QuotaTrees(self.parents, np.array(local, np.int64), np.array(overflow, np.int64))
+
+    def binding(self, node: int) -> int:
+        """The node whose limit is met first when more is used at this one: itself or one above it."""
+        available = self.available()
+        parent = int(self.parents[node])
+        while parent != NO_PARENT and available[parent] < self.overflow[node]:
+            node, parent = parent, int(self.parents[parent])
+        return node
+
+
+NO_QUOTAS = QuotaTrees(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+class Quotas(NamedTuple):
+    """The trees with what runs taken off, and which nodes a placement uses.
+
+    Attributes:
+        names: by node.
+        limits: by node, the most that could be used there if nothing ran.
+    """
+
+    trees: QuotaTrees
+    names: tuple[NodeName, ...]
+    limits: tuple[int, ...]
+    leaves: Mapping[tuple[QueueName, Resource], int]
+
+    def uses(
+        self, queue: QueueName, accelerator: str, *, accelerators: int, charged: int
+    ) -> tuple[tuple[int, int], ...]:
+        """Nodes and amounts that a placement uses; `charged` in micro-dollars per hour."""
+        amounts = ((Resource(accelerator), accelerators), (COST, cost_units(charged)))
+        found = ((self.leaves.get((queue, resource)), amount) for resource, amount in amounts)
+        return tuple((node, amount) for node, amount in found if node is not None and amount)
+
+
+def quotas_of(snapshot: Snapshot) -> Quotas:
+    """What the snapshot's live runs leave of every quota."""
+    queues = {planned.queue.name: planned.queue for planned in snapshot.queues}
+    cohorts = {planned.cohort.name: planned.cohort for planned in snapshot.cohorts}
+    forest = Forest(queues, cohorts)
+    names = tuple(name for resource in forest.resources() for name in forest.nodes(resource))
+    index: dict[NodeName | None, int] = {name: number for number, name in enumerate(names)}
+    trees = QuotaTrees(
+        parents=np.array([index.get(forest.parent(name), NO_PARENT) for name in names], dtype=np.int64),
+        local=np.array([forest.local(name) for name in names], dtype=np.int64),
+        overflow=np.array([forest.overflow(name) for name in names], dtype=np.int64),
+    )
+    leaves = {(name.queue, name.resource): index[name] for name in names if name.queue is not None}
+    quotas = Quotas(trees, names, tuple(trees.available().tolist()), leaves)
+    used = [0] * len(names)
+    for each in snapshot.usage:
+        for node, amount in uses_of(quotas, each):
+            used[node] += amount
+    return quotas._replace(trees=trees.after(used))
+
+
+def uses_of(quotas: Quotas, usage: Usage) -> tuple[tuple[int, int], ...]:
+    return quotas.uses(
+        usage.queue,
+        usage.accelerator,
+        accelerators=usage.accelerators,
+        charged=usage.charged_usd_micros_per_hour,
+    )
+
+
+class Forest:
+    """Queues and cohorts with their quotas of each resource."""
+
+    def __init__(self, queues: Mapping[QueueName, Queue], cohorts: Mapping[CohortName, Cohort]) -> None:
+        self._queues, self._cohorts = queues, cohorts
+        self._members: dict[CohortName | None, list[Queue | Cohort]] = {}
+        for queue in queues.values():
+            self._members.setdefault(self._known(queue.cohort), []).append(queue)
+        for cohort in cohorts.values():
+            self._members.setdefault(self._known(cohort.parent), []).append(cohort)
+
+    def _known(self, cohort: CohortName | None) -> CohortName | None:
+        """A cohort that nobody made joins nobody."""
+        return cohort if cohort in self._cohorts else None
+
+    def resources(self) -> list[Resource]:
+        holders: list[Queue | Cohort] = [*self._queues.values(), *self._cohorts.values()]
+        return sorted({quota.resource for holder in holders for quota in holder.quotas})
+
+    def nodes(self, resource: Resource) -> list[NodeName]:
+        """The trees that have a quota of the resource anywhere; parents first, then by name."""
+        found: list[NodeName] = []
+        roots = sorted(self._members.get(None, []), key=lambda each: (isinstance(each, Queue), each.name))
+        for root in roots:
+            tree = list(self._tree(root, resource))
+            if any(self._quota(self._holder(name), resource) is not None for name in tree):
+                found += tree
+        return found
+
+    def _tree(self, holder: Queue | Cohort, resource: Resource) -> Iterable[NodeName]:
+        if isinstance(holder, Queue):
+            yield NodeName(resource, None, holder.name)
+            return
+        yield NodeName(resource, holder.name, None)
+        for member in sorted(self._members.get(holder.name, []), key=lambda each: each.name):
+            yield from self._tree(member, resource)
+
+    def _holder(self, name: NodeName) -> Queue | Cohort:
+        if name.queue is not None:
+            return self._queues[name.queue]
+        assert name.cohort is not None, name
+        return self._cohorts[name.cohort]
+
+    @staticmethod
+    def _quota(holder: Queue | Cohort, resource: Resource) -> Quota | None:
+        return next((quota for quota in holder.quotas if quota.resource == resource), None)
+
+    def parent(self, name: NodeName) -> NodeName | None:
+        holder = self._holder(name)
+        parent = self._known(holder.cohort if isinstance(holder, Queue) else holder.parent)
+        return None if parent is None else NodeName(name.resource, parent, None)
+
+    def subtree(self, name: NodeName) -> int:
+        """The nominal quota of the node and what its members lend it."""
+        holder = self._holder(name)
+        quota = self._quota(holder, name.resource)
+        own = 0 if quota is None else quota.nominal
+        if isinstance(holder, Queue):
+            return own
+        members = (
+            NodeName(name.resource, None, member.name)
+            if isinstance(member, Queue)
+            else NodeName(name.resource, member.name, None)
+            for member in self._members.get(holder.name, [])
+        )
+        return own + sum(self.subtree(member) - self.local(member) for member in members)
+
+    def local(self, name: NodeName) -> int:
+        """What nobody else may use: all of a root; else what lies above the lending limit."""
+        subtree = self.subtree(name)
+        if self.parent(name) is None:
+            return subtree
+        quota = self._quota(self._holder(name), name.resource)
+        lent = None if quota is None else quota.lending_limit
+        return 0 if lent is None else max(0, subtree - lent)
+
+    def overflow(self, name: NodeName) -> int:
+        """What the node may take from its parent: what it lends itself, and what it borrows beyond."""
+        if self.parent(name) is None:
+            return 0
+        quota = self._quota(self._holder(name), name.resource)
+        if quota is None or quota.borrowing_limit is None:
+            return NO_END
+        return self.subtree(name) - self.local(name) + quota.borrowing_limit
