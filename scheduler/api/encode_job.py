@@ -133,6 +133,7 @@ def _encode_deferral(replica: Replica) -> job_pb2.Deferral | None:
         reason=enums.DEFERRAL_REASONS.to_wire(deferral.reason),  # type: ignore[arg-type]  # an int is an enum value
         not_before=timestamp(deferral.not_before_ms),
         freeze=None if deferral.freeze is None else encode_freeze(deferral.freeze),
+        pool_id=deferral.pool_id or "",
     )
     if deferral.verdicts:
         message.MergeFrom(_encode_answers_of_pools(deferral))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.brakes import Freeze
-from scheduler.model.ids import Revision
+from scheduler.model.ids import PoolId, Revision
 
 
 class DeferralReason(StrEnum):
@@ -18,6 +18,7 @@ class DeferralReason(StrEnum):
     AVAILABILITY_DOUBTED = "availability_doubted"
     HELD = "held"
     FROZEN = "frozen"
+    SHADOW = "shadow"
 
 
 class PoolVerdict(StrEnum):
@@ -45,6 +46,7 @@ class Deferral:
         accelerators_free_max: most accelerators free in one pool that could hold it when empty.
         cheapest_cost_usd_micros_per_useful_hour: price over speed, least over pools that could hold it.
         freeze: for FROZEN.
+        pool_id: for SHADOW, where it would have been placed.
     """
 
     reason: DeferralReason
@@ -56,12 +58,12 @@ class Deferral:
     not_before_ms: int | None = None
     planned_revision: Revision = Revision(0)
     freeze: Freeze | None = None
+    pool_id: PoolId | None = None
 
     def is_same_reason(self, other: "Deferral | None") -> bool:
         """Whether nothing but the numbers of fill level and revision differs."""
-        return other is not None and (self.reason, self.verdicts, self.not_before_ms, self.freeze) == (
-            other.reason,
-            other.verdicts,
-            other.not_before_ms,
-            other.freeze,
-        )
+        return other is not None and self._grounds == other._grounds
+
+    @property
+    def _grounds(self) -> tuple[object, ...]:
+        return (self.reason, self.verdicts, self.not_before_ms, self.freeze, self.pool_id)

@@ -185,6 +185,7 @@ def _deferral(deferral: job_pb2.Deferral) -> reasons.Deferral:
         not_before=moment(deferral.not_before),
         planned_revision=_number(deferral, "planned_revision"),
         freeze=freeze_view(deferral.freeze) if deferral.HasField("freeze") else None,
+        pool_id=deferral.pool_id,
     )
 
 

@@ -60,6 +60,7 @@ class Deferral:
         not_before: when it may be placed again, for BACKING_OFF.
         planned_revision: the revision that the plan was made for.
         freeze: what froze it, for FROZEN.
+        pool_id: where it would have been placed, for SHADOW; else empty.
     """
 
     reason: DeferralReason
@@ -71,6 +72,7 @@ class Deferral:
     not_before: datetime | None = None
     planned_revision: int | None = None
     freeze: Freeze | None = None
+    pool_id: str = ""
 
     def __str__(self) -> str:
         return deferral_text(self)
@@ -212,6 +214,7 @@ def deferral_text(deferral: Deferral) -> str:
         DeferralReason.AVAILABILITY_DOUBTED: f"needs {needed}; the provider is believed to have less now",
         DeferralReason.HELD: "its job is held",
         DeferralReason.FROZEN: f"planning is frozen{frozen}",
+        DeferralReason.SHADOW: f"the scheduler only shadows: it would have been placed on {deferral.pool_id}",
     }
     return sentences.get(deferral.reason, "waits for a reason this client does not know")
 

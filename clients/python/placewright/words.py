@@ -82,6 +82,7 @@ class DeferralReason(Word):
     AVAILABILITY_DOUBTED = "availability_doubted"
     HELD = "held"
     FROZEN = "frozen"
+    SHADOW = "shadow"
     UNKNOWN = "unknown"
 
 

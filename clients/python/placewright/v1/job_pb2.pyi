@@ -54,6 +54,7 @@ class DeferralReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEFERRAL_REASON_AVAILABILITY_DOUBTED: _ClassVar[DeferralReason]
     DEFERRAL_REASON_HELD: _ClassVar[DeferralReason]
     DEFERRAL_REASON_FROZEN: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_SHADOW: _ClassVar[DeferralReason]
 
 class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -123,6 +124,7 @@ DEFERRAL_REASON_BACKING_OFF: DeferralReason
 DEFERRAL_REASON_AVAILABILITY_DOUBTED: DeferralReason
 DEFERRAL_REASON_HELD: DeferralReason
 DEFERRAL_REASON_FROZEN: DeferralReason
+DEFERRAL_REASON_SHADOW: DeferralReason
 POOL_VERDICT_UNSPECIFIED: PoolVerdict
 POOL_VERDICT_OTHER_ACCELERATOR: PoolVerdict
 POOL_VERDICT_EXCLUDED_BY_CONSTRAINTS: PoolVerdict
@@ -319,7 +321,7 @@ class Freeze(_message.Message):
     def __init__(self, scope: _Optional[_Union[FreezeScope, _Mapping]] = ..., reason: _Optional[str] = ..., principal: _Optional[str] = ..., frozen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Deferral(_message.Message):
-    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision", "freeze")
+    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision", "freeze", "pool_id")
     REASON_FIELD_NUMBER: _ClassVar[int]
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
     ACCELERATORS_NEEDED_FIELD_NUMBER: _ClassVar[int]
@@ -329,6 +331,7 @@ class Deferral(_message.Message):
     NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]
     PLANNED_REVISION_FIELD_NUMBER: _ClassVar[int]
     FREEZE_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
     reason: DeferralReason
     verdicts: _containers.RepeatedCompositeFieldContainer[VerdictCount]
     accelerators_needed: int
@@ -338,7 +341,8 @@ class Deferral(_message.Message):
     not_before: _timestamp_pb2.Timestamp
     planned_revision: int
     freeze: Freeze
-    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ..., freeze: _Optional[_Union[Freeze, _Mapping]] = ...) -> None: ...
+    pool_id: str
+    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ..., freeze: _Optional[_Union[Freeze, _Mapping]] = ..., pool_id: _Optional[str] = ...) -> None: ...
 
 class NodeShare(_message.Message):
     __slots__ = ("node", "tasks")
