@@ -47,6 +47,8 @@ VERBS: Mapping[str, frozenset[Role]] = {
     "FleetService/ListPools": frozenset(Role),
     "FleetService/CordonPool": OPERATORS,
     "FleetService/UncordonPool": OPERATORS,
+    "FleetService/CordonNodes": OPERATORS,
+    "FleetService/UncordonNodes": OPERATORS,
     "FleetService/DeletePool": OPERATORS,
     "FleetService/FreezePlanning": OPERATORS,
     "FleetService/UnfreezePlanning": OPERATORS,

@@ -10,6 +10,7 @@ from scheduler.api.pools import decode_spec, encode_pool
 from scheduler.api.positions import decode_etag, decode_page_token, encode_page_token
 from scheduler.model.accelerator import Catalogue
 from scheduler.model.ids import PoolId, RunId
+from scheduler.model.limits import NODE_CORDONS_MAX
 from scheduler.model.view import PoolView
 from scheduler.service.fleet import Caller, Fleet
 from scheduler.service.freezes import Freezes
@@ -76,6 +77,31 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
             checks.request_id("request_id", request.request_id)
         changed = await self._fleet.uncordon(PoolId(request.pool_id), caller=_caller(request.request_id))
         return wire.UncordonPoolResponse(pool=self._encoded(changed.view), revision=changed.revision)
+
+    async def CordonNodes(
+        self, request: wire.CordonNodesRequest, context: Context
+    ) -> wire.CordonNodesResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            nodes = checks.nodes("node_names", request.node_names, NODE_CORDONS_MAX)
+            checks.text("reason", request.reason, minimum=1)
+            checks.request_id("request_id", request.request_id)
+        changed = await self._fleet.cordon_nodes(
+            PoolId(request.pool_id), nodes, reason=request.reason, caller=_caller(request.request_id)
+        )
+        return wire.CordonNodesResponse(pool=self._encoded(changed.view), revision=changed.revision)
+
+    async def UncordonNodes(
+        self, request: wire.UncordonNodesRequest, context: Context
+    ) -> wire.UncordonNodesResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            nodes = checks.nodes("node_names", request.node_names, NODE_CORDONS_MAX)
+            checks.request_id("request_id", request.request_id)
+        changed = await self._fleet.uncordon_nodes(
+            PoolId(request.pool_id), nodes, caller=_caller(request.request_id)
+        )
+        return wire.UncordonNodesResponse(pool=self._encoded(changed.view), revision=changed.revision)
 
     async def DeletePool(self, request: wire.DeletePoolRequest, context: Context) -> wire.DeletePoolResponse:
         with checking() as checks:

@@ -40,6 +40,7 @@ class Rule(StrEnum):
     CONSTRAINTS = "constraints"
     NUMBERS = "numbers"
     NODE_THERE = "node_there"
+    NODE_CORDONED = "node_cordoned"
     NODE_CAPACITY = "node_capacity"
     SLICE_USED_ONCE = "slice_used_once"
     SLICE_TOPOLOGY = "slice_topology"
@@ -209,12 +210,15 @@ def one_pool(known: Known, planned: PlannedPool, new: list[Placement]) -> Iterat
 
 
 def nodes_are_there(pool: Pool, new: Iterable[Placement]) -> Iterator[Violation]:
-    """No new task goes to a node or slice that is not in the pool or not available."""
+    """No new task goes to a node or slice that is not in the pool, not available or cordoned."""
     spec = pool.spec
     there = sum(group.nodes for group in spec.node_groups) + sum(group.slices for group in spec.slice_groups)
     used = {share.node for placement in new for share in placement.nodes}
     for node in sorted(used.intersection(pool.status.unavailable_nodes)):
         yield broken(Rule.NODE_THERE, f"{pool.id}/{node}", "is not available")
+    for cordoned in pool.node_cordons:
+        if cordoned.node in used:
+            yield broken(Rule.NODE_CORDONED, f"{pool.id}/{cordoned.node}", "is cordoned")
     for node in sorted(node for node in used if not 0 <= node < there):
         yield broken(Rule.NODE_THERE, f"{pool.id}/{node}", f"is not one of {there}")
 

@@ -19,7 +19,16 @@ from scheduler.model.job import (
     TaskGroup,
     Training,
 )
-from scheduler.model.pool import Availability, Cordon, NodeGroup, Pool, PoolSpec, PoolStatus, SliceGroup
+from scheduler.model.pool import (
+    Availability,
+    Cordon,
+    NodeCordon,
+    NodeGroup,
+    Pool,
+    PoolSpec,
+    PoolStatus,
+    SliceGroup,
+)
 from scheduler.model.records import Entity, IdempotencyRecord, LaunchPayload
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import EndReason, NodeShare, Placement, Run, RunState
@@ -188,6 +197,7 @@ def pools(draw: st.DrawFn) -> Pool:
         cordon=draw(st.none() | cordon),
         availability=draw(availability) if is_rented else None,
         deleting=draw(st.booleans()),
+        node_cordons=draw(tuples_of(st.builds(NodeCordon, node=counts, cordon=cordon))),
     )
 
 

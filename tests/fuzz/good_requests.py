@@ -50,6 +50,12 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "ListPools": fleet_service_pb2.ListPoolsRequest(),
         "CordonPool": fleet_service_pb2.CordonPoolRequest(**by_id, reason="because"),
         "UncordonPool": fleet_service_pb2.UncordonPoolRequest(**by_id),
+        "CordonNodes": fleet_service_pb2.CordonNodesRequest(
+            pool_id="pool", node_names=["0"], reason="because", request_id="r12"
+        ),
+        "UncordonNodes": fleet_service_pb2.UncordonNodesRequest(
+            pool_id="pool", node_names=["0"], request_id="r13"
+        ),
         "DeletePool": fleet_service_pb2.DeletePoolRequest(pool_id="another", request_id="r6"),
         "ForceEndRun": fleet_service_pb2.ForceEndRunRequest(
             run_id="a-0-1", reason="because", request_id="r7"

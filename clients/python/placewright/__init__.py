@@ -36,7 +36,16 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from placewright.job import Job
-    from placewright.pools import Cordon, NodeGroup, PoolSpec, PoolStatus, PoolUsage, PoolView, SliceGroup
+    from placewright.pools import (
+        Cordon,
+        NodeCordon,
+        NodeGroup,
+        PoolSpec,
+        PoolStatus,
+        PoolUsage,
+        PoolView,
+        SliceGroup,
+    )
     from placewright.reasons import (
         Deferral,
         Freeze,
@@ -107,6 +116,7 @@ __all__ = [
     "PoolStatus",
     "PoolUsage",
     "Cordon",
+    "NodeCordon",
     # words
     "JobKind",
     "JobPhase",
@@ -149,7 +159,7 @@ _MODULES = {
         "Freeze", "RunnerUp",
     ),
     "strings": ("Location",),
-    "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),
+    "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon", "NodeCordon"),
     "views": (
         "Hold", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),

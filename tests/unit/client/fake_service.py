@@ -304,6 +304,20 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         pool.ClearField("cordon")
         return fleet_service_pb2.UncordonPoolResponse(pool=pool, revision=self.revision)
 
+    def CordonNodes(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("CordonNodes", request, context)
+        pool, cordon = self.pools[request.pool_id], pool_pb2.Cordon(reason=request.reason)
+        pool.node_cordons.extend(pool_pb2.NodeCordon(node=node, cordon=cordon) for node in request.node_names)
+        return fleet_service_pb2.CordonNodesResponse(pool=pool, revision=self.revision)
+
+    def UncordonNodes(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("UncordonNodes", request, context)
+        pool = self.pools[request.pool_id]
+        kept = [each for each in pool.node_cordons if each.node not in request.node_names]
+        del pool.node_cordons[:]
+        pool.node_cordons.extend(kept)
+        return fleet_service_pb2.UncordonNodesResponse(pool=pool, revision=self.revision)
+
     def DeletePool(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("DeletePool", request, context)
         pool = self.pools.pop(request.pool_id)

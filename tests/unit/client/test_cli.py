@@ -221,6 +221,19 @@ def test_a_held_job_says_by_whom_and_why_until_it_is_released(run: Run) -> None:
     assert "hold " not in run("job", job_id).stdout
 
 
+def test_a_cordon_is_of_a_pool_or_of_nodes(run: Run, service: FakeService) -> None:
+    service.pools["gcp"] = pool_pb2.Pool(pool_id="gcp", status=pool_pb2.PoolStatus(ready=True))
+
+    said = run("cordon", "gcp", "--node", "3", "--node", "5", "--reason", "loud fans")
+    assert (said.stdout, said.stderr) == ("gcp\n", "gcp: cordoned nodes 3, 5\n")
+    assert "ready, 2 nodes cordoned" in run("pools").stdout
+    assert "gcp: still cordoned: node 5" in run("uncordon", "gcp", "--node", "3").stderr
+
+    assert run("cordon", "gcp", "--reason", "moving").stderr == "gcp: cordoned\n"
+    assert "still cordoned: node 5" in run("uncordon", "gcp").stderr
+    assert "gcp: not cordoned" in run("uncordon", "gcp", "--node", "5").stderr
+
+
 def test_freezes_are_listed_until_they_are_taken_back(run: Run) -> None:
     run("freeze", "--reason", "odd prices")
     run("freeze", "--queue", "research", "--reason", "runaway submitter")

@@ -320,6 +320,12 @@ def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> N
     assert cordoned.cordon.reason == "broken switch"
     assert uncordoned.cordon is None
     assert client.get_pool("gcp-h100") == uncordoned
+    cordons = client.cordon_nodes("gcp-h100", ["3", "5"], "a fan is loud").node_cordons
+    assert [(each.node, each.cordon.reason) for each in cordons] == [
+        ("3", "a fan is loud"),
+        ("5", "a fan is loud"),
+    ]
+    assert [each.node for each in client.uncordon_nodes("gcp-h100", ["3"]).node_cordons] == ["5"]
     assert client.delete_pool("gcp-h100").deleting
     assert client.force_end_run("main-0000-0-1", "machine is gone").state is RunState.ENDED
     assert all(service.requests[method][0].request_id for method in ("ApplyPool", "CordonPool", "DeletePool"))

@@ -228,6 +228,13 @@ CASES = [
         rules={Rule.NODE_THERE},
     ),
     Case(
+        id="cordoned_node",
+        mutation=pool_with(
+            "h", lambda pool: replace(pool, node_cordons=a_pool(cordoned_nodes=(1,)).node_cordons)
+        ),
+        rules={Rule.NODE_CORDONED},
+    ),
+    Case(
         id="two_tasks_on_a_full_node",
         mutation=placing("nodes-0", nodes=nodes(0, tasks=2)),
         rules={Rule.NODE_CAPACITY},

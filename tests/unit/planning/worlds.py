@@ -90,6 +90,7 @@ def some_pool(draw: Draw, number: int) -> Pool:
         "ready": not draw.is_one_in(12),
         "cordoned": draw.is_one_in(12),
         "unavailable_nodes": (0,) if draw.is_one_in(6) else (),
+        "cordoned_nodes": (1,) if draw.is_one_in(6) else (),
     }
     if kind == "nodes":
         nodes, size = draw.between(1, 3), draw.of((4, 6, 8, 8))
@@ -170,14 +171,11 @@ def fits(planned: PlannedPool, gangs: list[Alternative], now_ms: int) -> bool:
         believed = pool.availability.believed_free(now_ms=now_ms, limit=spec.limit_accelerators)
         if wanted > believed - sum(run.placement.accelerators for run in starting):
             return False
+    closed = {*pool.status.unavailable_nodes, *(each.node for each in pool.node_cordons)}
     if spec.is_sliced_on_demand:
         return all(gang.slice_topology is not None for gang in gangs)
     if spec.slice_groups:
-        free = [
-            group.topology
-            for number, group in enumerate(spec.slices())
-            if number not in pool.status.unavailable_nodes
-        ]
+        free = [group.topology for number, group in enumerate(spec.slices()) if number not in closed]
         asked = [gang.slice_topology for gang in gangs]
         return all(asked.count(topology) <= free.count(topology or "") for topology in asked)
     sizes = list(spec.node_devices())
@@ -185,7 +183,7 @@ def fits(planned: PlannedPool, gangs: list[Alternative], now_ms: int) -> bool:
     for placement in running:
         for share in placement.nodes:
             sizes[share.node] -= (block_of(placement.devices_per_task, chain) or 99) * share.tasks
-    free_nodes = [0 if node in pool.status.unavailable_nodes else size for node, size in enumerate(sizes)]
+    free_nodes = [0 if node in closed else size for node, size in enumerate(sizes)]
     blocks = [block_of(gang.devices_per_task, chain) for gang in gangs for _ in range(gang.tasks)]
     if any(gang.slice_topology is not None for gang in gangs) or None in blocks:
         return False

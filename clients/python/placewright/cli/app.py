@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from placewright.cli import exits
 from placewright.cli.brakes import brakes
+from placewright.cli.cordons import cordons
 from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_event, print_many, print_one
 
@@ -62,6 +63,7 @@ def everything(
 
 
 app.add_typer(brakes)
+app.add_typer(cordons)
 
 
 @app.command()

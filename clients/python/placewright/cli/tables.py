@@ -139,7 +139,9 @@ def pool_state(pool: PoolView) -> str:
         return "deleting"
     if pool.cordon is not None:
         return "cordoned"
-    return "ready" if pool.status.ready else "no launcher"
+    state = "ready" if pool.status.ready else "no launcher"
+    cordoned = len(pool.node_cordons)
+    return f"{state}, {cordoned} {'node' if cordoned == 1 else 'nodes'} cordoned" if cordoned else state
 
 
 def job_lines(job: JobView, now: datetime) -> Iterator[str]:

@@ -60,6 +60,16 @@ class FleetServiceStub:
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolResponse.FromString,
                 _registered_method=True)
+        self.CordonNodes = channel.unary_unary(
+                '/placewright.v1.FleetService/CordonNodes',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.CordonNodesRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.CordonNodesResponse.FromString,
+                _registered_method=True)
+        self.UncordonNodes = channel.unary_unary(
+                '/placewright.v1.FleetService/UncordonNodes',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesResponse.FromString,
+                _registered_method=True)
         self.DeletePool = channel.unary_unary(
                 '/placewright.v1.FleetService/DeletePool',
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.DeletePoolRequest.SerializeToString,
@@ -121,6 +131,21 @@ class FleetServiceServicer:
 
     def UncordonPool(self, request, context):
         """UncordonPool allows placements again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CordonNodes(self, request, context):
+        """CordonNodes stops new placements on nodes of a pool; what runs there goes on. It survives restarts and what
+        the launcher reports. A cordoned node keeps its reason. A node that the pool does not have is NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UncordonNodes(self, request, context):
+        """UncordonNodes allows placements on nodes again; those that are not cordoned do not matter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -189,6 +214,16 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.UncordonPool,
                     request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolResponse.SerializeToString,
+            ),
+            'CordonNodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.CordonNodes,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.CordonNodesRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.CordonNodesResponse.SerializeToString,
+            ),
+            'UncordonNodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.UncordonNodes,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesResponse.SerializeToString,
             ),
             'DeletePool': grpc.unary_unary_rpc_method_handler(
                     servicer.DeletePool,
@@ -352,6 +387,60 @@ class FleetService:
             '/placewright.v1.FleetService/UncordonPool',
             placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolRequest.SerializeToString,
             placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CordonNodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/CordonNodes',
+            placewright_dot_v1_dot_fleet__service__pb2.CordonNodesRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.CordonNodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UncordonNodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/UncordonNodes',
+            placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,57 @@
+"""What operators ask of nodes: methods of both clients."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TypeVar
+
+from placewright.effects import Operation
+from placewright.operator_operations import OperatorOperations
+from placewright.pools import PoolView
+
+T = TypeVar("T")
+
+
+class OperatorCalls(ABC):
+    """A part of `Client`."""
+
+    _operations: OperatorOperations
+
+    @abstractmethod
+    def _run(self, operation: Operation[T]) -> T:
+        """Carry the operation out."""
+
+    def cordon_nodes(
+        self, pool_id: str, nodes: Sequence[str], reason: str, *, request_id: str | None = None
+    ) -> PoolView:
+        """Stop new placements on nodes, or slices, by name; what runs there goes on."""
+        return self._run(self._operations.cordon_nodes(pool_id, nodes, reason=reason, request_id=request_id))
+
+    def uncordon_nodes(
+        self, pool_id: str, nodes: Sequence[str], *, request_id: str | None = None
+    ) -> PoolView:
+        """Allow placements on nodes again."""
+        return self._run(self._operations.uncordon_nodes(pool_id, nodes, request_id=request_id))
+
+
+class AsyncOperatorCalls(ABC):
+    """A part of `AsyncClient`; `OperatorCalls` says what each method does."""
+
+    _operations: OperatorOperations
+
+    @abstractmethod
+    async def _run(self, operation: Operation[T]) -> T:
+        """Carry the operation out."""
+
+    async def cordon_nodes(
+        self, pool_id: str, nodes: Sequence[str], reason: str, *, request_id: str | None = None
+    ) -> PoolView:
+        return await self._run(
+            self._operations.cordon_nodes(pool_id, nodes, reason=reason, request_id=request_id)
+        )
+
+    async def uncordon_nodes(
+        self, pool_id: str, nodes: Sequence[str], *, request_id: str | None = None
+    ) -> PoolView:
+        return await self._run(self._operations.uncordon_nodes(pool_id, nodes, request_id=request_id))
