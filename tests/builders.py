@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from scheduler.model.brakes import Pin
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import (
     AcceleratorName,
@@ -103,6 +104,10 @@ def a_replica(job: Job, index: int = 0, **fields: Any) -> Replica:
         id=replica_id_of(job.id, index), job_id=job.id, index=index, waiting_since_ms=job.submitted_at_ms
     )
     return replace(replica, **fields)
+
+
+def a_pin(pool_id: str = "pool") -> Pin:
+    return Pin(pool_id=PoolId(pool_id), reason="a test", principal=PRINCIPAL, pinned_at_ms=NOW_MS)
 
 
 def a_pool(pool_id: str = "pool", accelerator: str = "h100", **fields: Any) -> Pool:

@@ -53,6 +53,8 @@ VERBS: Mapping[str, frozenset[Role]] = {
     "FleetService/FreezePlanning": OPERATORS,
     "FleetService/UnfreezePlanning": OPERATORS,
     "FleetService/ListFreezes": frozenset(Role),
+    "FleetService/PinReplica": OPERATORS,
+    "FleetService/UnpinReplica": OPERATORS,
     "FleetService/ForceEndRun": OPERATORS,
     "LauncherService/Attach": LAUNCHERS,
     "LauncherService/ClaimRun": LAUNCHERS,

@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from placewright.v1 import job_pb2
 from scheduler.api import enums
 from scheduler.api.positions import encode_etag
-from scheduler.model.brakes import Freeze, FreezeScope, Hold
+from scheduler.model.brakes import Freeze, FreezeScope, Hold, Pin
 from scheduler.model.deferral import Deferral, DeferralReason
 from scheduler.model.ids import History
 from scheduler.model.job import Alternative, Constraints, JobSpec, Location
@@ -51,7 +51,7 @@ def encode_job(view: JobView, history: History) -> job_pb2.Job:
         finished_at=timestamp(job.finished_at_ms),
         etag=encode_etag(history, view.version),
         revision=view.revision,
-        replicas=[_encode_replica(replica) for replica in view.replicas],
+        replicas=[encode_replica(replica) for replica in view.replicas],
         replicas_left_out=view.replicas_left_out,
         hold=_encode_hold(job.hold),
     )
@@ -113,7 +113,7 @@ def _encode_location(location: Location) -> job_pb2.Location:
     return job_pb2.Location(provider=location.provider, region=location.region, zone=location.zone)
 
 
-def _encode_replica(view: ReplicaView) -> job_pb2.Replica:
+def encode_replica(view: ReplicaView) -> job_pb2.Replica:
     replica = view.replica
     return job_pb2.Replica(
         replica_id=replica.id,
@@ -122,6 +122,15 @@ def _encode_replica(view: ReplicaView) -> job_pb2.Replica:
         deferral=_encode_deferral(replica),
         newest_run=None if view.run is None else encode_run(view.run),
         run_count=replica.run_number,
+        pin=_encode_pin(replica.pin),
+    )
+
+
+def _encode_pin(pin: Pin | None) -> job_pb2.Pin | None:
+    if pin is None:
+        return None
+    return job_pb2.Pin(
+        pool_id=pin.pool_id, reason=pin.reason, principal=pin.principal, pinned_at=timestamp(pin.pinned_at_ms)
     )
 
 

@@ -19,12 +19,14 @@ class DeferralReason(StrEnum):
     HELD = "held"
     FROZEN = "frozen"
     SHADOW = "shadow"
+    PINNED = "pinned"
 
 
 class PoolVerdict(StrEnum):
     """What one pool says to a waiting replica; the first that holds, in this order."""
 
     OTHER_ACCELERATOR = "other_accelerator"
+    PINNED_ELSEWHERE = "pinned_elsewhere"
     EXCLUDED_BY_CONSTRAINTS = "excluded_by_constraints"
     TOO_BIG = "too_big"
     CORDONED = "cordoned"
@@ -46,7 +48,7 @@ class Deferral:
         accelerators_free_max: most accelerators free in one pool that could hold it when empty.
         cheapest_cost_usd_micros_per_useful_hour: price over speed, least over pools that could hold it.
         freeze: for FROZEN.
-        pool_id: for SHADOW, where it would have been placed.
+        pool_id: for SHADOW, where it would have been placed; for PINNED, where alone it may be.
     """
 
     reason: DeferralReason

@@ -34,6 +34,7 @@ class Rule(StrEnum):
     BACK_OFF = "back_off"
     HELD = "held"
     FROZEN = "frozen"
+    PINNED = "pinned"
     POOL_OPEN = "pool_open"
     ALTERNATIVE = "alternative"
     GANG_WHOLE = "gang_whole"
@@ -146,6 +147,9 @@ def one_place(known: Known, place: Place, waiting: WaitingReplica, pool: Pool) -
     ids = {freeze.id for freeze in known.snapshot.freezes}
     for freeze_id in ids.intersection(freeze_ids(pool.id, job.spec.queue)):
         yield broken(Rule.FROZEN, subject, f"{freeze_id} is frozen")
+    pin = waiting.replica.pin
+    if pin is not None and pin.pool_id != pool.id:
+        yield broken(Rule.PINNED, subject, f"is pinned to {pin.pool_id}, not {pool.id}")
     if pool.cordon is not None or pool.deleting or not pool.status.ready:
         yield broken(Rule.POOL_OPEN, subject, f"{pool.id} takes nothing new")
     if not is_allowed(job.spec.constraints, pool):

@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from scheduler.model.brakes import Freeze, FreezeScope, Hold, Pin
 from scheduler.model.deferral import Deferral, DeferralReason, PoolVerdict
 from scheduler.model.guidance import Guidance
 from scheduler.model.job import (
@@ -45,6 +46,22 @@ micros = st.integers(-(2**53), 2**53)
 
 def tuples_of(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[tuple[T, ...]]:
     return st.lists(strategy, max_size=3).map(tuple)
+
+
+holds = st.builds(Hold, reason=texts, principal=texts, held_at_ms=times_ms)
+pins = st.builds(Pin, pool_id=ids, reason=texts, principal=texts, pinned_at_ms=times_ms)
+
+
+@st.composite
+def freezes(draw: st.DrawFn) -> Freeze:
+    scope = draw(st.sampled_from(FreezeScope))
+    return Freeze(
+        scope=scope,
+        target="" if scope is FreezeScope.CELL else draw(ids),
+        reason=draw(texts),
+        principal=draw(texts),
+        frozen_at_ms=draw(times_ms),
+    )
 
 
 alternatives = st.builds(
@@ -93,6 +110,7 @@ def jobs(draw: st.DrawFn) -> Job:
         request_key=draw(texts),
         cancel_requested_at_ms=draw(st.none() | times_ms),
         cancel_reason=draw(texts),
+        hold=draw(st.none() | holds),
         outcome=outcome,
         finished_at_ms=None if outcome is None else draw(times_ms),
     )
@@ -106,6 +124,8 @@ deferrals = st.builds(
     cheapest_cost_usd_micros_per_useful_hour=st.none() | micros,
     not_before_ms=st.none() | times_ms,
     planned_revision=counts,
+    freeze=st.none() | freezes(),
+    pool_id=st.none() | ids,
 )
 
 
@@ -123,6 +143,7 @@ def replicas(draw: st.DrawFn) -> Replica:
         waiting_since_ms=draw(times_ms),
         deferral=draw(st.none() | deferrals),
         outcome=draw(st.sampled_from(EndReason)) if state is ReplicaState.DONE else None,
+        pin=draw(st.none() | pins),
     )
 
 
@@ -220,6 +241,6 @@ payloads = st.builds(
 idempotency_records = st.builds(IdempotencyRecord, id=texts, content_hash=texts, resource_id=ids)
 
 mirrored_entities: st.SearchStrategy[Entity] = st.one_of(
-    jobs(), replicas(), runs(), pools(), sessions, guidances
+    jobs(), replicas(), runs(), pools(), sessions, guidances, freezes()
 )
 entities: st.SearchStrategy[Entity] = st.one_of(mirrored_entities, payloads, idempotency_records)

@@ -50,6 +50,10 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "ListPools": fleet_service_pb2.ListPoolsRequest(),
         "CordonPool": fleet_service_pb2.CordonPoolRequest(**by_id, reason="because"),
         "UncordonPool": fleet_service_pb2.UncordonPoolRequest(**by_id),
+        "PinReplica": fleet_service_pb2.PinReplicaRequest(
+            replica_id=run.replica_id, pool_id="pool", reason="because", request_id="r14"
+        ),
+        "UnpinReplica": fleet_service_pb2.UnpinReplicaRequest(replica_id=run.replica_id, request_id="r15"),
         "CordonNodes": fleet_service_pb2.CordonNodesRequest(
             pool_id="pool", node_names=["0"], reason="because", request_id="r12"
         ),

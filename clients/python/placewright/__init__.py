@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         JobEvent,
         JobSpec,
         JobView,
+        Pin,
         Replica,
         ReplicaCounts,
         Run,
@@ -99,6 +100,7 @@ __all__ = [
     # what is given
     "Freeze",
     "Hold",
+    "Pin",
     "JobView",
     "JobSpec",
     "JobEvent",
@@ -159,9 +161,11 @@ _MODULES = {
         "Freeze", "RunnerUp",
     ),
     "strings": ("Location",),
-    "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon", "NodeCordon"),
+    "pools": (
+        "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon", "NodeCordon",
+    ),
     "views": (
-        "Hold", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
+        "Hold", "Pin", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",

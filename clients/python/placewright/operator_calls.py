@@ -1,4 +1,4 @@
-"""What operators ask of nodes: methods of both clients."""
+"""What operators ask of nodes and replicas: methods of both clients."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TypeVar
 from placewright.effects import Operation
 from placewright.operator_operations import OperatorOperations
 from placewright.pools import PoolView
+from placewright.views import Replica
 
 T = TypeVar("T")
 
@@ -34,6 +35,18 @@ class OperatorCalls(ABC):
         """Allow placements on nodes again."""
         return self._run(self._operations.uncordon_nodes(pool_id, nodes, request_id=request_id))
 
+    def pin_replica(
+        self, replica_id: str, reason: str, *, pool: str = "", request_id: str | None = None
+    ) -> Replica:
+        """Place a replica on one pool only; without `pool`, where its live run is. It is not moved away."""
+        return self._run(
+            self._operations.pin_replica(replica_id, pool=pool, reason=reason, request_id=request_id)
+        )
+
+    def unpin_replica(self, replica_id: str, *, request_id: str | None = None) -> Replica:
+        """Let a replica be placed anywhere again."""
+        return self._run(self._operations.unpin_replica(replica_id, request_id=request_id))
+
 
 class AsyncOperatorCalls(ABC):
     """A part of `AsyncClient`; `OperatorCalls` says what each method does."""
@@ -55,3 +68,13 @@ class AsyncOperatorCalls(ABC):
         self, pool_id: str, nodes: Sequence[str], *, request_id: str | None = None
     ) -> PoolView:
         return await self._run(self._operations.uncordon_nodes(pool_id, nodes, request_id=request_id))
+
+    async def pin_replica(
+        self, replica_id: str, reason: str, *, pool: str = "", request_id: str | None = None
+    ) -> Replica:
+        return await self._run(
+            self._operations.pin_replica(replica_id, pool=pool, reason=reason, request_id=request_id)
+        )
+
+    async def unpin_replica(self, replica_id: str, *, request_id: str | None = None) -> Replica:
+        return await self._run(self._operations.unpin_replica(replica_id, request_id=request_id))

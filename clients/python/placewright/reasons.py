@@ -10,6 +10,7 @@ from placewright.words import DeferralReason, Market, PoolVerdict
 
 VERDICT_WORDS = {
     PoolVerdict.OTHER_ACCELERATOR: "have another accelerator",
+    PoolVerdict.PINNED_ELSEWHERE: "are not the one that it is pinned to",
     PoolVerdict.EXCLUDED_BY_CONSTRAINTS: "are excluded by the job's constraints",
     PoolVerdict.TOO_BIG: "are too small even when empty",
     PoolVerdict.CORDONED: "are cordoned",
@@ -60,7 +61,7 @@ class Deferral:
         not_before: when it may be placed again, for BACKING_OFF.
         planned_revision: the revision that the plan was made for.
         freeze: what froze it, for FROZEN.
-        pool_id: where it would have been placed, for SHADOW; else empty.
+        pool_id: where it would have been placed, for SHADOW; what it is pinned to, for PINNED; else empty.
     """
 
     reason: DeferralReason
@@ -215,6 +216,7 @@ def deferral_text(deferral: Deferral) -> str:
         DeferralReason.HELD: "its job is held",
         DeferralReason.FROZEN: f"planning is frozen{frozen}",
         DeferralReason.SHADOW: f"the scheduler only shadows: it would have been placed on {deferral.pool_id}",
+        DeferralReason.PINNED: f"needs {needed}; pinned to {deferral.pool_id}, which cannot take it now",
     }
     return sentences.get(deferral.reason, "waits for a reason this client does not know")
 

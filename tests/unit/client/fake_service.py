@@ -318,6 +318,22 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         pool.node_cordons.extend(kept)
         return fleet_service_pb2.UncordonNodesResponse(pool=pool, revision=self.revision)
 
+    def PinReplica(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("PinReplica", request, context)
+        replica = self._replica(request.replica_id)
+        replica.pin.pool_id, replica.pin.reason = request.pool_id or "somewhere", request.reason
+        return fleet_service_pb2.PinReplicaResponse(replica=replica, revision=self.revision)
+
+    def UnpinReplica(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("UnpinReplica", request, context)
+        replica = self._replica(request.replica_id)
+        replica.ClearField("pin")
+        return fleet_service_pb2.UnpinReplicaResponse(replica=replica, revision=self.revision)
+
+    def _replica(self, replica_id: str) -> Any:
+        job_id, _, index = replica_id.rpartition("-")
+        return self.jobs[job_id].replicas[int(index)]
+
     def DeletePool(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("DeletePool", request, context)
         pool = self.pools.pop(request.pool_id)

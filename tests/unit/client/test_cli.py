@@ -234,6 +234,17 @@ def test_a_cordon_is_of_a_pool_or_of_nodes(run: Run, service: FakeService) -> No
     assert "gcp: not cordoned" in run("uncordon", "gcp", "--node", "5").stderr
 
 
+def test_a_pinned_replica_says_so_until_it_is_unpinned(run: Run) -> None:
+    job_id = submitted(run)
+
+    said = run("pin", f"{job_id}-0", "--pool", "gcp", "--reason", "close to its data").stderr
+    assert said == f"{job_id}-0: pinned to gcp\n"
+    assert "pinned to gcp by : close to its data" in run("job", job_id).stdout
+
+    assert run("unpin", f"{job_id}-0").stderr == f"{job_id}-0: not pinned\n"
+    assert "pinned" not in run("job", job_id).stdout
+
+
 def test_freezes_are_listed_until_they_are_taken_back(run: Run) -> None:
     run("freeze", "--reason", "odd prices")
     run("freeze", "--queue", "research", "--reason", "runaway submitter")

@@ -327,6 +327,11 @@ def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> N
     ]
     assert [each.node for each in client.uncordon_nodes("gcp-h100", ["3"]).node_cordons] == ["5"]
     assert client.delete_pool("gcp-h100").deleting
+    client.submit(Job(name="pinned", accelerators="h100:8", command=["train"]))
+    pin = client.pin_replica("main-0000-0", "close to its data", pool="gcp-h100").pin
+    assert pin is not None
+    assert (pin.pool_id, pin.reason) == ("gcp-h100", "close to its data")
+    assert client.unpin_replica("main-0000-0").pin is None
     assert client.force_end_run("main-0000-0-1", "machine is gone").state is RunState.ENDED
     assert all(service.requests[method][0].request_id for method in ("ApplyPool", "CordonPool", "DeletePool"))
 

@@ -20,6 +20,7 @@ from tests.builders import (
     HOUR_MS,
     NOW_MS,
     a_job,
+    a_pin,
     a_pool,
     a_rented_pool,
     a_run,
@@ -65,7 +66,10 @@ def a_world(draw: Draw, *, replicas_max: int) -> Snapshot:
         job = some_job(draw, len(waiting))
         not_before_ms = NOW_MS + 1 if draw.is_one_in(12) else 0
         replicas = range(min(draw.between(1, 2), replicas_max - len(waiting)))
-        waiting.extend(a_waiting_replica(job, index, not_before_ms=not_before_ms) for index in replicas)
+        pin = a_pin(draw.of(fleet).id) if draw.is_one_in(8) else None
+        waiting.extend(
+            a_waiting_replica(job, index, not_before_ms=not_before_ms, pin=pin) for index in replicas
+        )
     runs = [run for number, pool in enumerate(fleet) for run in some_runs(draw, number, pool)]
     prices = tuple((pool.id, draw.of((0, 0, DOLLAR))) for pool in sorted(fleet, key=lambda pool: pool.id))
     return a_snapshot(pools=fleet, waiting=waiting, runs=runs, guidance=Guidance(shadow_prices=prices))
@@ -119,7 +123,7 @@ def best_value(snapshot: Snapshot) -> int:
         if index == len(ready):
             return 0
         best = best_from(index + 1, placed)
-        for pool, way, term in options(snapshot, ready[index].job):
+        for pool, way, term in options(snapshot, ready[index]):
             wanted = (*placed, (pool, way))
             if fits(snapshot.pools[pool], [w for p, w in wanted if p == pool], snapshot.now_ms):
                 best = max(best, term + best_from(index + 1, wanted))
@@ -128,11 +132,13 @@ def best_value(snapshot: Snapshot) -> int:
     return best_from(0, ())
 
 
-def options(snapshot: Snapshot, job: Job) -> Iterator[tuple[int, Alternative, int]]:
+def options(snapshot: Snapshot, waiting: WaitingReplica) -> Iterator[tuple[int, Alternative, int]]:
+    job = waiting.job
     for number, planned in enumerate(snapshot.pools):
         for way in job.spec.alternatives:
             term = exact_term(snapshot, job, way, planned.pool)
-            if planned.pool.is_open and way.accelerator == planned.pool.spec.accelerator and term > 0:
+            is_open = planned.pool.is_open and waiting.replica.allows(planned.pool.id)
+            if is_open and way.accelerator == planned.pool.spec.accelerator and term > 0:
                 yield number, way, term
 
 

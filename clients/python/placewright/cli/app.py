@@ -14,6 +14,7 @@ from placewright.cli.brakes import brakes
 from placewright.cli.cordons import cordons
 from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_event, print_many, print_one
+from placewright.cli.pins import pins
 
 if TYPE_CHECKING:
     from placewright.cli.job_file import Document
@@ -64,6 +65,7 @@ def everything(
 
 app.add_typer(brakes)
 app.add_typer(cordons)
+app.add_typer(pins)
 
 
 @app.command()

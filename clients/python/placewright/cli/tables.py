@@ -201,6 +201,8 @@ def _limits(job: JobView) -> Iterator[str]:
 def _replica_lines(replica: Replica) -> Iterator[str]:
     yield ""
     yield f"replica {replica.index}: {replica.state}, {replica.runs} {'run' if replica.runs == 1 else 'runs'}"
+    if replica.pin is not None:
+        yield f"  pinned to {replica.pin.pool_id} by {replica.pin.principal}: {replica.pin.reason}"
     if replica.deferral is not None:
         yield f"  waits: {replica.deferral} ({replica.deferral.reason})"
         for line in verdict_lines(replica.deferral):

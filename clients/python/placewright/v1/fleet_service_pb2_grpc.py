@@ -90,6 +90,16 @@ class FleetServiceStub:
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesResponse.FromString,
                 _registered_method=True)
+        self.PinReplica = channel.unary_unary(
+                '/placewright.v1.FleetService/PinReplica',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.PinReplicaRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.PinReplicaResponse.FromString,
+                _registered_method=True)
+        self.UnpinReplica = channel.unary_unary(
+                '/placewright.v1.FleetService/UnpinReplica',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaResponse.FromString,
+                _registered_method=True)
         self.ForceEndRun = channel.unary_unary(
                 '/placewright.v1.FleetService/ForceEndRun',
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.ForceEndRunRequest.SerializeToString,
@@ -180,6 +190,21 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PinReplica(self, request, context):
+        """PinReplica places a replica on one pool only, from when it answers; its live run is neither moved nor preempted.
+        A replica that is pinned to that pool keeps its pin; one to another pool is replaced.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpinReplica(self, request, context):
+        """UnpinReplica lets a replica be placed anywhere again. Without a pin it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ForceEndRun(self, request, context):
         """ForceEndRun declares an unreachable run ended, on the operator's word that nothing of it runs.
         """
@@ -244,6 +269,16 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.ListFreezes,
                     request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesResponse.SerializeToString,
+            ),
+            'PinReplica': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinReplica,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.PinReplicaRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.PinReplicaResponse.SerializeToString,
+            ),
+            'UnpinReplica': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpinReplica,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaResponse.SerializeToString,
             ),
             'ForceEndRun': grpc.unary_unary_rpc_method_handler(
                     servicer.ForceEndRun,
@@ -549,6 +584,60 @@ class FleetService:
             '/placewright.v1.FleetService/ListFreezes',
             placewright_dot_v1_dot_fleet__service__pb2.ListFreezesRequest.SerializeToString,
             placewright_dot_v1_dot_fleet__service__pb2.ListFreezesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinReplica(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/PinReplica',
+            placewright_dot_v1_dot_fleet__service__pb2.PinReplicaRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.PinReplicaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpinReplica(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/UnpinReplica',
+            placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,7 @@ class DeferralReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEFERRAL_REASON_HELD: _ClassVar[DeferralReason]
     DEFERRAL_REASON_FROZEN: _ClassVar[DeferralReason]
     DEFERRAL_REASON_SHADOW: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_PINNED: _ClassVar[DeferralReason]
 
 class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -69,6 +70,7 @@ class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     POOL_VERDICT_AVAILABILITY_DOUBTED: _ClassVar[PoolVerdict]
     POOL_VERDICT_OUTBID: _ClassVar[PoolVerdict]
     POOL_VERDICT_FROZEN: _ClassVar[PoolVerdict]
+    POOL_VERDICT_PINNED_ELSEWHERE: _ClassVar[PoolVerdict]
 
 class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -125,6 +127,7 @@ DEFERRAL_REASON_AVAILABILITY_DOUBTED: DeferralReason
 DEFERRAL_REASON_HELD: DeferralReason
 DEFERRAL_REASON_FROZEN: DeferralReason
 DEFERRAL_REASON_SHADOW: DeferralReason
+DEFERRAL_REASON_PINNED: DeferralReason
 POOL_VERDICT_UNSPECIFIED: PoolVerdict
 POOL_VERDICT_OTHER_ACCELERATOR: PoolVerdict
 POOL_VERDICT_EXCLUDED_BY_CONSTRAINTS: PoolVerdict
@@ -136,6 +139,7 @@ POOL_VERDICT_FULL: PoolVerdict
 POOL_VERDICT_AVAILABILITY_DOUBTED: PoolVerdict
 POOL_VERDICT_OUTBID: PoolVerdict
 POOL_VERDICT_FROZEN: PoolVerdict
+POOL_VERDICT_PINNED_ELSEWHERE: PoolVerdict
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_PLACED: RunState
 RUN_STATE_STARTING: RunState
@@ -435,20 +439,34 @@ class Run(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., run_number: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., stop_reason: _Optional[_Union[EndReason, str]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., placed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., exit_code: _Optional[int] = ..., message: _Optional[str] = ..., value: _Optional[_Union[PlacementValue, _Mapping]] = ...) -> None: ...
 
 class Replica(_message.Message):
-    __slots__ = ("replica_id", "index", "state", "deferral", "newest_run", "run_count")
+    __slots__ = ("replica_id", "index", "state", "deferral", "newest_run", "run_count", "pin")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     DEFERRAL_FIELD_NUMBER: _ClassVar[int]
     NEWEST_RUN_FIELD_NUMBER: _ClassVar[int]
     RUN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PIN_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     index: int
     state: ReplicaState
     deferral: Deferral
     newest_run: Run
     run_count: int
-    def __init__(self, replica_id: _Optional[str] = ..., index: _Optional[int] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., newest_run: _Optional[_Union[Run, _Mapping]] = ..., run_count: _Optional[int] = ...) -> None: ...
+    pin: Pin
+    def __init__(self, replica_id: _Optional[str] = ..., index: _Optional[int] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., newest_run: _Optional[_Union[Run, _Mapping]] = ..., run_count: _Optional[int] = ..., pin: _Optional[_Union[Pin, _Mapping]] = ...) -> None: ...
+
+class Pin(_message.Message):
+    __slots__ = ("pool_id", "reason", "principal", "pinned_at")
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    PINNED_AT_FIELD_NUMBER: _ClassVar[int]
+    pool_id: str
+    reason: str
+    principal: str
+    pinned_at: _timestamp_pb2.Timestamp
+    def __init__(self, pool_id: _Optional[str] = ..., reason: _Optional[str] = ..., principal: _Optional[str] = ..., pinned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Hold(_message.Message):
     __slots__ = ("reason", "principal", "held_at")
