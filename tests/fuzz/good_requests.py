@@ -6,7 +6,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from placewright.v1 import fleet_service_pb2, job_pb2, job_service_pb2, launcher_service_pb2, pool_pb2
+from placewright.v1 import (
+    fleet_service_pb2,
+    job_pb2,
+    job_service_pb2,
+    launcher_service_pb2,
+    pool_pb2,
+    queue_service_pb2,
+)
 from scheduler.model.run import Run
 from tests.unit.api.conftest import a_submission
 
@@ -71,6 +78,9 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
             scope=job_pb2.FreezeScope(queue="queue"), request_id="r11"
         ),
         "ListFreezes": fleet_service_pb2.ListFreezesRequest(),
+        "ListQueues": queue_service_pb2.ListQueuesRequest(),
+        "HoldQueue": queue_service_pb2.HoldQueueRequest(queue="queue", reason="because", request_id="r16"),
+        "ReleaseQueue": queue_service_pb2.ReleaseQueueRequest(queue="queue", request_id="r17"),
         "ClaimRun": launcher_service_pb2.ClaimRunRequest(**by_session, run_id=run.id),
         "RenewRuns": launcher_service_pb2.RenewRunsRequest(**by_session),
         "ReportRuns": launcher_service_pb2.ReportRunsRequest(**by_session, reports=[_report(run)]),

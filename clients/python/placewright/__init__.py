@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         PoolView,
         SliceGroup,
     )
+    from placewright.queues import QueueView
     from placewright.reasons import (
         Deferral,
         Freeze,
@@ -115,6 +116,7 @@ __all__ = [
     "RunnerUp",
     "Deferral",
     "PoolView",
+    "QueueView",
     "PoolStatus",
     "PoolUsage",
     "Cordon",
@@ -164,6 +166,7 @@ _MODULES = {
     "pools": (
         "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon", "NodeCordon",
     ),
+    "queues": ("QueueView",),
     "views": (
         "Hold", "Pin", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),

@@ -1,14 +1,16 @@
-"""What operators ask of nodes and replicas: methods of both clients."""
+"""What operators ask of nodes, replicas and queues: methods of both clients."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TypeVar
 
-from placewright.effects import Operation
+from placewright.effects import Operation, Source
 from placewright.operator_operations import OperatorOperations
 from placewright.pools import PoolView
+from placewright.queues import QueueView
+from placewright.reasons import Freeze
 from placewright.views import Replica
 
 T = TypeVar("T")
@@ -22,6 +24,10 @@ class OperatorCalls(ABC):
     @abstractmethod
     def _run(self, operation: Operation[T]) -> T:
         """Carry the operation out."""
+
+    @abstractmethod
+    def _iterate(self, source: Source[T]) -> Iterator[T]:
+        """What the source gives, one by one."""
 
     def cordon_nodes(
         self, pool_id: str, nodes: Sequence[str], reason: str, *, request_id: str | None = None
@@ -47,6 +53,18 @@ class OperatorCalls(ABC):
         """Let a replica be placed anywhere again."""
         return self._run(self._operations.unpin_replica(replica_id, request_id=request_id))
 
+    def queues(self) -> list[QueueView]:
+        """Every queue that has unfinished jobs or is held, by name."""
+        return list(self._iterate(self._operations.list_queues()))
+
+    def hold_queue(self, queue: str, reason: str, *, request_id: str | None = None) -> Freeze | None:
+        """Place nothing new of a queue's jobs; what runs goes on."""
+        return self._run(self._operations.hold_queue(queue, reason=reason, request_id=request_id))
+
+    def release_queue(self, queue: str, *, request_id: str | None = None) -> None:
+        """Take the hold of a queue back."""
+        self._run(self._operations.release_queue(queue, request_id=request_id))
+
 
 class AsyncOperatorCalls(ABC):
     """A part of `AsyncClient`; `OperatorCalls` says what each method does."""
@@ -56,6 +74,10 @@ class AsyncOperatorCalls(ABC):
     @abstractmethod
     async def _run(self, operation: Operation[T]) -> T:
         """Carry the operation out."""
+
+    @abstractmethod
+    def _iterate(self, source: Source[T]) -> AsyncIterator[T]:
+        """What the source gives, one by one."""
 
     async def cordon_nodes(
         self, pool_id: str, nodes: Sequence[str], reason: str, *, request_id: str | None = None
@@ -78,3 +100,12 @@ class AsyncOperatorCalls(ABC):
 
     async def unpin_replica(self, replica_id: str, *, request_id: str | None = None) -> Replica:
         return await self._run(self._operations.unpin_replica(replica_id, request_id=request_id))
+
+    async def queues(self) -> list[QueueView]:
+        return [queue async for queue in self._iterate(self._operations.list_queues())]
+
+    async def hold_queue(self, queue: str, reason: str, *, request_id: str | None = None) -> Freeze | None:
+        return await self._run(self._operations.hold_queue(queue, reason=reason, request_id=request_id))
+
+    async def release_queue(self, queue: str, *, request_id: str | None = None) -> None:
+        await self._run(self._operations.release_queue(queue, request_id=request_id))

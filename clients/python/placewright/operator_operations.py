@@ -1,16 +1,21 @@
-"""What operators ask of nodes and replicas, written once as generators of effects like `operations`."""
+"""What operators ask of nodes, replicas and queues, as generators of effects like `operations`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from placewright.decode import replica_view
+from placewright.decode import freeze_view, replica_view
 from placewright.effects import Operation
-from placewright.operations import FLEET_SERVICE, Operations, new_request_id
+from placewright.operations import FLEET_SERVICE, Operations, Pages, new_request_id
 from placewright.pool_messages import pool_view
 from placewright.pools import PoolView
+from placewright.queues import QueueView
+from placewright.reasons import Freeze
 from placewright.v1 import fleet_service_pb2 as fleet
+from placewright.v1 import queue_service_pb2 as queues
 from placewright.views import Replica
+
+QUEUE_SERVICE = "/placewright.v1.QueueService/"
 
 
 class OperatorOperations(Operations):
@@ -61,3 +66,43 @@ class OperatorOperations(Operations):
         )
         self.revisions.note(answer.revision)
         return replica_view(answer.replica)
+
+    def list_queues(self) -> Pages[QueueView]:
+        def page(token: str) -> Operation[tuple[list[QueueView], str]]:
+            with self._reading() as min_revision:
+                request = queues.ListQueuesRequest(page_token=token, min_revision=min_revision)
+                answer = yield from self._call(
+                    f"{QUEUE_SERVICE}ListQueues", request, queues.ListQueuesResponse
+                )
+            return [queue_view(queue) for queue in answer.queues], answer.next_page_token
+
+        return Pages(page)
+
+    def hold_queue(self, queue: str, *, reason: str, request_id: str | None) -> Operation[Freeze | None]:
+        request_id = request_id or new_request_id()
+        request = queues.HoldQueueRequest(queue=queue, reason=reason, request_id=request_id)
+        answer = yield from self._write(
+            f"{QUEUE_SERVICE}HoldQueue", request, queues.HoldQueueResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+        return freeze_view(answer.hold) if answer.HasField("hold") else None
+
+    def release_queue(self, queue: str, *, request_id: str | None) -> Operation[None]:
+        request_id = request_id or new_request_id()
+        request = queues.ReleaseQueueRequest(queue=queue, request_id=request_id)
+        answer = yield from self._write(
+            f"{QUEUE_SERVICE}ReleaseQueue", request, queues.ReleaseQueueResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+
+
+def queue_view(queue: queues.Queue) -> QueueView:
+    return QueueView(
+        queue=queue.queue,
+        unfinished_jobs=queue.unfinished_jobs,
+        waiting_jobs=queue.waiting_jobs,
+        waiting_replicas=queue.waiting_replicas,
+        live_runs=queue.live_runs,
+        accelerators_used=queue.accelerators_used,
+        hold=freeze_view(queue.hold) if queue.HasField("hold") else None,
+    )

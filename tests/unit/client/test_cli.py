@@ -245,6 +245,20 @@ def test_a_pinned_replica_says_so_until_it_is_unpinned(run: Run) -> None:
     assert "pinned" not in run("job", job_id).stdout
 
 
+def test_queues_are_listed_with_who_holds_them(run: Run) -> None:
+    said = run("queue", "hold", "serving", "--reason", "over budget").stderr
+    assert said == "held: queue serving by olga: over budget\n"
+
+    heads, *rows = [line.split() for line in run("queues").stdout.splitlines()]
+    assert heads == ["QUEUE", "JOBS", "WAITING", "RUNS", "ACCELERATORS", "HELD"]
+    assert rows[0] == ["research", "3", "2", "1", "64"]
+    assert rows[1] == ["serving", "3", "2", "1", "64", "by", "olga:", "over", "budget"]
+    assert run("queues", "-o", "name").stdout == "research\nserving\nteam\n"
+
+    assert run("queue", "release", "serving").stderr == "queue serving: not held\n"
+    assert "olga" not in run("queues").stdout
+
+
 def test_freezes_are_listed_until_they_are_taken_back(run: Run) -> None:
     run("freeze", "--reason", "odd prices")
     run("freeze", "--queue", "research", "--reason", "runaway submitter")

@@ -332,6 +332,15 @@ def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> N
     assert pin is not None
     assert (pin.pool_id, pin.reason) == ("gcp-h100", "close to its data")
     assert client.unpin_replica("main-0000-0").pin is None
+    hold = client.hold_queue("team", "over budget")
+    assert hold is not None
+    assert {each.queue: each.hold for each in client.queues()} == {
+        "research": None,
+        "serving": None,
+        "team": hold,
+    }
+    client.release_queue("team")
+    assert not any(each.hold for each in client.queues())
     assert client.force_end_run("main-0000-0-1", "machine is gone").state is RunState.ENDED
     assert all(service.requests[method][0].request_id for method in ("ApplyPool", "CordonPool", "DeletePool"))
 
