@@ -63,6 +63,10 @@ TokenFile = Annotated[
 ]
 TlsCertificate = Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")]
 TlsKey = Annotated[Path | None, typer.Option(help="Private key, PEM.")]
+Shadow = Annotated[
+    bool | None,
+    typer.Option("--shadow", help="Plan, explain and compare with what runs, but place nothing."),
+]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error. [default: info]")]
 
 
@@ -78,6 +82,7 @@ def serve(
     token_file: TokenFile = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
+    shadow: Shadow = None,
     log_level: LogLevel = None,
 ) -> None:
     """Run the whole service: API, planner and state, until SIGTERM or Ctrl-C.
@@ -114,6 +119,7 @@ def control(
     durability: DurabilityMode = None,
     fleet: FleetFile = None,
     cell: CellName = None,
+    shadow: Shadow = None,
     log_level: LogLevel = None,
 ) -> None:
     """Lead, or stand by to lead, without an API; `api` or `serve` processes over the same Redis answer.
@@ -135,6 +141,8 @@ def _run(command: str, options: Mapping[str, object]) -> None:
 
     def ready(addresses: Addresses) -> None:
         does = "controls" if addresses.grpc is None else f"serves {addresses.grpc}"
+        if settings.shadow:
+            typer.echo("shadow: plans are made, explained and compared with what runs; nothing is placed")
         typer.echo(f"placewright {does}")
         typer.echo(f"metrics at {addresses.metrics}")
 

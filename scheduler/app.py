@@ -30,7 +30,7 @@ from scheduler.model.errors import StoreUnavailable
 from scheduler.model.ids import CellId, Principal
 from scheduler.model.priority import DEFAULT_PRIORITY_CLASS, DEFAULT_PRIORITY_CLASSES
 from scheduler.planner_process.process import ProcessPlanner
-from scheduler.ports import Leadership
+from scheduler.ports import SHADOW_HOLDER_PREFIX, Leadership
 from scheduler.service.fleet import Caller, Fleet
 from scheduler.service.parts import Parts
 from scheduler.settings import InvalidSettings, Settings, load_tokens, split_address
@@ -235,9 +235,13 @@ def _leader(
             limits=settings.limits,
             watchdog_ms=settings.watchdog_ms,
             mass_loss_guard_runs=settings.mass_loss_guard_runs,
+            is_shadow=settings.shadow,
         ),
     )
-    return Leader(tools, leadership, holder=_holder(settings))
+    if settings.shadow:
+        log.warning("shadow_mode", places="nothing", gives_way_to="any leader that is no shadow")
+    holder = f"{SHADOW_HOLDER_PREFIX if settings.shadow else ''}{_holder(settings)}"
+    return Leader(tools, leadership, holder=holder)
 
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:

@@ -9,6 +9,8 @@ from scheduler.model.records import Entity, Key
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Fence, Outcome, Transaction
 
+SHADOW_HOLDER_PREFIX = "shadow:"
+
 
 class Clock(Protocol):
     """Time. Virtual in the simulation."""
@@ -60,6 +62,9 @@ class Leadership(Protocol):
         A fence stays the same while the holder renews in time, and is new after any gap. The leader
         also vouches for the store as it is: a restarted store refuses writes until then, and its history
         is kept only where nothing acknowledged can be missing.
+
+        A holder whose name begins with `SHADOW_HOLDER_PREFIX` gives way: any other takes the lease from it,
+        with a new fence (docs/decisions/shadow.md).
         """
 
     async def release(self, fence: Fence) -> None:

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
         work_limit: deterministic time that one plan's solver may use, about seconds of one core.
         watchdog_ms: wall time after which a plan is cut off and the last verified one committed.
         mass_loss_guard_runs: more runs are never declared lost at once without an operator.
+        shadow: make plans, explain them and compare them with what runs, but place nothing.
         mirror_comparison_ms: time between two comparisons of the mirror with a full load of the store.
         log_level: debug, info, warning or error.
     """
@@ -84,6 +85,7 @@ class Settings(BaseSettings):
     work_limit: float = Field(default=2.0, gt=0, le=3600)
     watchdog_ms: int = Field(default=30_000, ge=100)
     mass_loss_guard_runs: int = Field(default=100, ge=0)
+    shadow: bool = False
     mirror_comparison_ms: int = Field(default=600_000, ge=100)
     log_level: LogLevel = LogLevel.INFO
 

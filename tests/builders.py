@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from scheduler.model.brakes import Pin
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import (
     AcceleratorName,
@@ -31,6 +32,7 @@ from scheduler.model.plan import (
 from scheduler.model.pool import (
     Availability,
     Cordon,
+    NodeCordon,
     NodeGroup,
     Pool,
     PoolSpec,
@@ -112,10 +114,14 @@ def a_replica(job: Job, index: int = 0, **fields: Any) -> Replica:
     return replace(replica, **fields)
 
 
+def a_pin(pool_id: str = "pool") -> Pin:
+    return Pin(pool_id=PoolId(pool_id), reason="a test", principal=PRINCIPAL, pinned_at_ms=NOW_MS)
+
+
 def a_pool(pool_id: str = "pool", accelerator: str = "h100", **fields: Any) -> Pool:
     """An open reserved pool of `nodes` (1) times `devices_per_node` (8); other fields are the spec's.
 
-    `ready`, `cordoned`, `deleting`, `unavailable_nodes` and `availability` set the other parts.
+    `ready`, `cordoned`, `cordoned_nodes`, `deleting`, `unavailable_nodes` and `availability` set the others.
     """
     nodes, devices = fields.pop("nodes", 1), fields.pop("devices_per_node", 8)
     status = PoolStatus(
@@ -124,6 +130,9 @@ def a_pool(pool_id: str = "pool", accelerator: str = "h100", **fields: Any) -> P
     cordon = Cordon(reason="a test", principal=PRINCIPAL, cordoned_at_ms=NOW_MS)
     parts = {
         "cordon": cordon if fields.pop("cordoned", False) else None,
+        "node_cordons": tuple(
+            NodeCordon(node=node, cordon=cordon) for node in fields.pop("cordoned_nodes", ())
+        ),
         "deleting": fields.pop("deleting", False),
         "availability": fields.pop("availability", None),
     }

@@ -1,7 +1,7 @@
 """Checks of decoded fields: each says the field, the value and what is allowed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from google.protobuf import duration_pb2, timestamp_pb2
@@ -64,6 +64,14 @@ class Checks:
         """How many items a repeated field has."""
         if not minimum <= count <= maximum:
             self.add(field, f"must have {minimum} to {maximum} items, got {count}")
+
+    def nodes(self, field: str, names: Sequence[str], maximum: int) -> frozenset[int]:
+        """The numbers of named nodes; at least one."""
+        self.count(field, len(names), 1, maximum)
+        unknown = [name for name in names if NODE_NAME.fullmatch(name) is None]
+        if unknown:
+            self.add(field, f'must be node names such as "0", got {shown(unknown[0])}')
+        return frozenset(int(name) for name in names if name not in unknown)
 
     def duration_ms(
         self, field: str, value: duration_pb2.Duration, *, minimum: int = 1, maximum: int = DURATION_MS_MAX

@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from placewright.v1 import job_pb2
 from scheduler.api import enums
 from scheduler.api.positions import encode_etag
-from scheduler.model.brakes import Freeze, FreezeScope, Hold
+from scheduler.model.brakes import Freeze, FreezeScope, Hold, Pin
 from scheduler.model.deferral import Deferral, DeferralReason, QuotaShortage
 from scheduler.model.ids import History
 from scheduler.model.job import Alternative, Constraints, JobSpec, Location
@@ -60,7 +60,7 @@ def encode_job(
         finished_at=timestamp(job.finished_at_ms),
         etag=encode_etag(history, view.version),
         revision=view.revision,
-        replicas=[_encode_replica(replica) for replica in view.replicas] if shows_replicas else (),
+        replicas=[encode_replica(replica) for replica in view.replicas] if shows_replicas else (),
         replicas_left_out=view.replicas_left_out or (bool(view.replicas) and not shows_replicas),
         hold=_encode_hold(job.hold),
     )
@@ -124,7 +124,7 @@ def _encode_location(location: Location) -> job_pb2.Location:
     return job_pb2.Location(provider=location.provider, region=location.region, zone=location.zone)
 
 
-def _encode_replica(view: ReplicaView) -> job_pb2.Replica:
+def encode_replica(view: ReplicaView) -> job_pb2.Replica:
     replica = view.replica
     return job_pb2.Replica(
         replica_id=replica.id,
@@ -133,6 +133,15 @@ def _encode_replica(view: ReplicaView) -> job_pb2.Replica:
         deferral=_encode_deferral(replica),
         newest_run=None if view.run is None else encode_run(view.run),
         run_count=replica.run_number,
+        pin=_encode_pin(replica.pin),
+    )
+
+
+def _encode_pin(pin: Pin | None) -> job_pb2.Pin | None:
+    if pin is None:
+        return None
+    return job_pb2.Pin(
+        pool_id=pin.pool_id, reason=pin.reason, principal=pin.principal, pinned_at=timestamp(pin.pinned_at_ms)
     )
 
 
@@ -144,6 +153,7 @@ def _encode_deferral(replica: Replica) -> job_pb2.Deferral | None:
         reason=enums.DEFERRAL_REASONS.to_wire(deferral.reason),  # type: ignore[arg-type]  # an int is an enum value
         not_before=timestamp(deferral.not_before_ms),
         freeze=None if deferral.freeze is None else encode_freeze(deferral.freeze),
+        pool_id=deferral.pool_id or "",
         quota=None if deferral.quota is None else _encode_shortage(deferral.quota),
     )
     if deferral.verdicts:

@@ -3,17 +3,19 @@
 from placewright.v1 import fleet_service_pb2 as wire
 from placewright.v1 import fleet_service_pb2_grpc, pool_pb2
 from scheduler.api.checks import checking
-from scheduler.api.encode_job import encode_freeze, encode_run
+from scheduler.api.encode_job import encode_freeze, encode_replica, encode_run
 from scheduler.api.freezes import decode_scope
 from scheduler.api.interceptor import Context, caller
 from scheduler.api.pools import decode_spec, encode_pool
 from scheduler.api.positions import decode_etag, decode_page_token, encode_page_token
 from scheduler.model.accelerator import Catalogue
-from scheduler.model.ids import PoolId, RunId
+from scheduler.model.ids import PoolId, ReplicaId, RunId
+from scheduler.model.limits import NODE_CORDONS_MAX
 from scheduler.model.view import PoolView
 from scheduler.service.fleet import Caller, Fleet
 from scheduler.service.freezes import Freezes
 from scheduler.service.parts import Parts
+from scheduler.service.pins import Pins
 
 
 class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
@@ -21,7 +23,7 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
 
     def __init__(self, parts: Parts, catalogue: Catalogue) -> None:
         self._parts, self._fleet, self._catalogue = parts, Fleet(parts), catalogue
-        self._freezes = Freezes(parts)
+        self._freezes, self._pins = Freezes(parts), Pins(parts)
 
     def _encoded(self, view: PoolView) -> pool_pb2.Pool:
         return encode_pool(view, self._parts.state.history)
@@ -77,6 +79,31 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
         changed = await self._fleet.uncordon(PoolId(request.pool_id), caller=_caller(request.request_id))
         return wire.UncordonPoolResponse(pool=self._encoded(changed.view), revision=changed.revision)
 
+    async def CordonNodes(
+        self, request: wire.CordonNodesRequest, context: Context
+    ) -> wire.CordonNodesResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            nodes = checks.nodes("node_names", request.node_names, NODE_CORDONS_MAX)
+            checks.text("reason", request.reason, minimum=1)
+            checks.request_id("request_id", request.request_id)
+        changed = await self._fleet.cordon_nodes(
+            PoolId(request.pool_id), nodes, reason=request.reason, caller=_caller(request.request_id)
+        )
+        return wire.CordonNodesResponse(pool=self._encoded(changed.view), revision=changed.revision)
+
+    async def UncordonNodes(
+        self, request: wire.UncordonNodesRequest, context: Context
+    ) -> wire.UncordonNodesResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            nodes = checks.nodes("node_names", request.node_names, NODE_CORDONS_MAX)
+            checks.request_id("request_id", request.request_id)
+        changed = await self._fleet.uncordon_nodes(
+            PoolId(request.pool_id), nodes, caller=_caller(request.request_id)
+        )
+        return wire.UncordonNodesResponse(pool=self._encoded(changed.view), revision=changed.revision)
+
     async def DeletePool(self, request: wire.DeletePoolRequest, context: Context) -> wire.DeletePoolResponse:
         with checking() as checks:
             checks.id("pool_id", request.pool_id)
@@ -116,6 +143,30 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
             min_revision = checks.revision(request.min_revision)
         found = await self._freezes.list_all(min_revision=min_revision)
         return wire.ListFreezesResponse(freezes=[encode_freeze(freeze) for freeze in found])
+
+    async def PinReplica(self, request: wire.PinReplicaRequest, context: Context) -> wire.PinReplicaResponse:
+        with checking() as checks:
+            checks.id("replica_id", request.replica_id)
+            if request.pool_id:
+                checks.id("pool_id", request.pool_id)
+            checks.text("reason", request.reason, minimum=1)
+            checks.request_id("request_id", request.request_id)
+        changed = await self._pins.pin(
+            ReplicaId(request.replica_id),
+            PoolId(request.pool_id) if request.pool_id else None,
+            reason=request.reason,
+            caller=_caller(request.request_id),
+        )
+        return wire.PinReplicaResponse(replica=encode_replica(changed.view), revision=changed.revision)
+
+    async def UnpinReplica(
+        self, request: wire.UnpinReplicaRequest, context: Context
+    ) -> wire.UnpinReplicaResponse:
+        with checking() as checks:
+            checks.id("replica_id", request.replica_id)
+            checks.request_id("request_id", request.request_id)
+        changed = await self._pins.unpin(ReplicaId(request.replica_id), caller=_caller(request.request_id))
+        return wire.UnpinReplicaResponse(replica=encode_replica(changed.view), revision=changed.revision)
 
     async def ForceEndRun(
         self, request: wire.ForceEndRunRequest, context: Context

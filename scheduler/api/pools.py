@@ -10,7 +10,7 @@ from scheduler.model import limits
 from scheduler.model.accelerator import Accelerator, Catalogue
 from scheduler.model.ids import AcceleratorName, History, LauncherId
 from scheduler.model.job import Market
-from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
+from scheduler.model.pool import Cordon, NodeGroup, PoolSpec, SliceGroup
 from scheduler.model.view import PoolView
 
 
@@ -160,16 +160,15 @@ def encode_spec(spec: PoolSpec) -> pool_pb2.PoolSpec:
     )
 
 
+def _encode_cordon(cordon: Cordon) -> pool_pb2.Cordon:
+    return pool_pb2.Cordon(
+        reason=cordon.reason, principal=cordon.principal, cordoned_at=timestamp(cordon.cordoned_at_ms)
+    )
+
+
 def encode_pool(view: PoolView, history: History) -> pool_pb2.Pool:
     """The pool; its etag is of the history."""
     pool = view.pool
-    cordon = None
-    if pool.cordon is not None:
-        cordon = pool_pb2.Cordon(
-            reason=pool.cordon.reason,
-            principal=pool.cordon.principal,
-            cordoned_at=timestamp(pool.cordon.cordoned_at_ms),
-        )
     return pool_pb2.Pool(
         pool_id=pool.id,
         spec=encode_spec(pool.spec),
@@ -178,7 +177,11 @@ def encode_pool(view: PoolView, history: History) -> pool_pb2.Pool:
             unavailable_nodes=[str(node) for node in pool.status.unavailable_nodes],
             message=pool.status.message,
         ),
-        cordon=cordon,
+        cordon=None if pool.cordon is None else _encode_cordon(pool.cordon),
+        node_cordons=[
+            pool_pb2.NodeCordon(node=str(each.node), cordon=_encode_cordon(each.cordon))
+            for each in pool.node_cordons
+        ],
         deleting=pool.deleting,
         usage=pool_pb2.PoolUsage(
             accelerators=view.accelerators,

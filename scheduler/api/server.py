@@ -14,6 +14,8 @@ from placewright.v1 import (
     job_service_pb2_grpc,
     launcher_service_pb2,
     launcher_service_pb2_grpc,
+    queue_service_pb2,
+    queue_service_pb2_grpc,
 )
 from scheduler.api.auth import Authenticator
 from scheduler.api.decode_job import Vocabulary
@@ -22,6 +24,7 @@ from scheduler.api.fleet_service import FleetServicer
 from scheduler.api.interceptor import Interceptor
 from scheduler.api.job_service import JobServicer
 from scheduler.api.launcher_service import LauncherServicer
+from scheduler.api.queue_service import QueueServicer
 from scheduler.model.limits import MESSAGE_BYTES_MAX
 from scheduler.service.parts import Parts
 from scheduler.telemetry.metrics import Metrics
@@ -31,6 +34,7 @@ SERVICES = tuple(
     for module, name in (
         (job_service_pb2, "JobService"),
         (fleet_service_pb2, "FleetService"),
+        (queue_service_pb2, "QueueService"),
         (launcher_service_pb2, "LauncherService"),
     )
 )
@@ -87,6 +91,9 @@ class Server:
         )
         fleet_service_pb2_grpc.add_FleetServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             FleetServicer(parts, vocabulary.catalogue), self._server
+        )
+        queue_service_pb2_grpc.add_QueueServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
+            QueueServicer(parts), self._server
         )
         launcher_service_pb2_grpc.add_LauncherServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             LauncherServicer(parts), self._server

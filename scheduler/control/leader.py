@@ -7,6 +7,7 @@ import structlog
 from scheduler.control.agenda import Agenda
 from scheduler.control.cycle import Cycle
 from scheduler.control.expiry import RENEW_EVERY_MS
+from scheduler.control.plan_maker import PlanMaker
 from scheduler.control.tools import Tools
 from scheduler.model.errors import LostLeadership, NotCaughtUp, StoreUnavailable
 from scheduler.model.transaction import Fence
@@ -26,6 +27,7 @@ class Leader:
     def __init__(self, tools: Tools, leadership: Leadership, *, holder: str) -> None:
         self._tools, self._leadership, self._holder = tools, leadership, holder
         self._fence: Fence | None = None
+        tools.metrics.shadow.record_mode(is_shadow=tools.settings.is_shadow)
 
     @property
     def is_leading(self) -> bool:
@@ -34,11 +36,24 @@ class Leader:
     async def run(self) -> None:
         """Lead whenever possible, until cancelled."""
         while True:
-            fence = await self._acquire()
+            fence = await (self._plan_beside() if self._tools.settings.is_shadow else self._acquire())
             if fence is None:
                 await self._tools.clock.sleep(ASK_EVERY_MS)
                 continue
             await self._lead(fence)
+
+    async def _plan_beside(self) -> Fence:
+        """In shadow mode: plan beside whoever leads, and write nothing, until nobody does; the fence."""
+        agenda = Agenda()
+        plans = PlanMaker(self._tools, agenda, None)
+        self._tools.mirror.add_listener(agenda)
+        try:
+            while (fence := await self._acquire()) is None:
+                await plans.plan_if_due()
+                await self._tools.clock.sleep(ASK_EVERY_MS)
+            return fence
+        finally:
+            self._tools.mirror.remove_listener(agenda)
 
     async def _acquire(self) -> Fence | None:
         """The fence; None while another leads or the store is out of reach."""

@@ -2,15 +2,16 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import asdict
 
 import structlog
 
 from scheduler.control import commit
 from scheduler.control.agenda import Agenda, has_waiting_replicas, waiting_replicas
 from scheduler.control.tools import Tools
-from scheduler.model import quarantine
+from scheduler.model import quarantine, shadow
 from scheduler.model.errors import PlannerFailed
-from scheduler.model.plan import Plan, PlanMethod
+from scheduler.model.plan import Plan, PlanMethod, Step
 from scheduler.model.transaction import Committed, Fence
 from scheduler.telemetry.control_series import CyclePhase
 
@@ -21,9 +22,11 @@ PLAN_RETRY_MS = 1_000
 
 
 class PlanMaker:
-    """Plans and commits for one leader. Deadlines are of the monotonic clock."""
+    """Plans and commits for one leader, or only plans beside one. Deadlines are of the monotonic clock."""
 
-    def __init__(self, tools: Tools, agenda: Agenda, fence: Fence) -> None:
+    def __init__(self, tools: Tools, agenda: Agenda, fence: Fence | None) -> None:
+        """`fence`: None to write nothing, in shadow mode only."""
+        assert fence is not None or tools.settings.is_shadow
         self._tools, self._agenda, self._fence = tools, agenda, fence
         self._due_ms = tools.clock.monotonic_ms()
 
@@ -57,7 +60,7 @@ class PlanMaker:
         if plan is None:
             self._due_ms = self._tools.clock.monotonic_ms() + PLAN_RETRY_MS
         else:
-            await self._commit(plan, started_ms)
+            await self._carry_out(plan, started_ms)
 
     def _replan_after_ms(self, now_ms: int) -> int:
         """Until the next back-off ends, or the beliefs that the plan rests on have aged."""
@@ -91,21 +94,56 @@ class PlanMaker:
             await self._tools.planner.interrupt()
         return best
 
-    async def _commit(self, plan: Plan, started_ms: int) -> None:
+    async def _carry_out(self, plan: Plan, started_ms: int) -> None:
+        state = self._tools.mirror.state
+        steps = quarantine.allowed(state, commit.steps_that_hold(state, plan))
+        if self._tools.settings.is_shadow:
+            await self._only_tell(plan, steps)
+        else:
+            await self._commit(plan, steps, started_ms)
+
+    async def _only_tell(self, plan: Plan, steps: list[Step]) -> None:
+        """Compare with what runs and, in office, note why each replica waits; place nothing."""
+        comparison = shadow.compared(self._tools.mirror.state, steps)
+        if self._fence is not None:
+            await self._note(shadow.only_told(plan, steps), self._fence)
+            self._tools.metrics.plan.record_plan(plan)
+        if len(steps) < len(plan.steps):
+            self._due_ms = self._tools.clock.monotonic_ms() + PLAN_RETRY_MS
+        self._tools.metrics.shadow.record(comparison, gap=plan.quality.gap)
+        log.info(
+            "shadow_plan",
+            revision=plan.revision,
+            method=plan.method,
+            deferred=len(plan.deferrals),
+            gap=plan.quality.gap,
+            planned=asdict(comparison.planned),
+            running=asdict(comparison.running),
+            pools=[
+                {"pool": pool_id, "planned": asdict(planned), "running": asdict(running)}
+                for pool_id, planned, running in comparison.pools
+            ],
+        )
+
+    async def _note(self, plan: Plan, fence: Fence) -> None:
+        """Write why the others wait, and what the next plan starts from."""
+        tools = self._tools
+        await tools.carry_out(commit.deferrals(tools.mirror.state, plan, fence=fence))
+        await tools.carry_out(commit.guidance(tools.mirror.state, plan, fence=fence))
+
+    async def _commit(self, plan: Plan, steps: list[Step], started_ms: int) -> None:
         tools, fence = self._tools, self._fence
+        assert fence is not None
         began_ms = tools.clock.monotonic_ms()
-        steps = commit.steps_that_hold(tools.mirror.state, plan)
-        steps = quarantine.allowed(tools.mirror.state, steps)
         outcomes = await tools.carry_out(
             commit.placements(tools.mirror.state, steps, now_ms=tools.clock.now_ms(), fence=fence)
         )
         committed = sum(isinstance(outcome, Committed) for outcome in outcomes)
-        await tools.carry_out(commit.deferrals(tools.mirror.state, plan, fence=fence))
-        await tools.carry_out(commit.guidance(tools.mirror.state, plan, fence=fence))
+        await self._note(plan, fence)
         self._record(CyclePhase.COMMIT, began_ms)
-        self._report(plan, started_ms, committed=committed)
+        self._report(plan, fence, started_ms, committed=committed)
 
-    def _report(self, plan: Plan, started_ms: int, *, committed: int) -> None:
+    def _report(self, plan: Plan, fence: Fence, started_ms: int, *, committed: int) -> None:
         rejected = len(plan.steps) - committed
         if rejected:
             self._due_ms = self._tools.clock.monotonic_ms()
@@ -114,7 +152,7 @@ class PlanMaker:
         log.info(
             "plan_committed",
             revision=plan.revision,
-            fence=self._fence.number,
+            fence=fence.number,
             method=plan.method,
             placed=committed,
             rejected=rejected,

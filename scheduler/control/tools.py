@@ -21,11 +21,13 @@ class ControlSettings:
         watchdog_ms: wall time after which a plan is cut off and the last verified one is committed.
         mass_loss_guard_runs: more runs than this are never declared lost within a window without an
             operator.
+        is_shadow: plans are made and told, and nothing is placed.
     """
 
     limits: WorkLimits
     watchdog_ms: int
     mass_loss_guard_runs: int
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

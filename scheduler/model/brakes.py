@@ -1,4 +1,4 @@
-"""Brakes: what people say must not be placed for now. What runs goes on."""
+"""Brakes: what people say must not be placed for now, or not elsewhere. What runs goes on."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +13,16 @@ class Hold:
     reason: str
     principal: Principal
     held_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A replica is placed on one pool only, and stays where it runs."""
+
+    pool_id: PoolId
+    reason: str
+    principal: Principal
+    pinned_at_ms: int
 
 
 class FreezeScope(StrEnum):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.brakes import Freeze
-from scheduler.model.ids import QueueName, Revision
+from scheduler.model.ids import PoolId, QueueName, Revision
 from scheduler.model.queue import CohortName, Resource
 
 
@@ -19,6 +19,8 @@ class DeferralReason(StrEnum):
     AVAILABILITY_DOUBTED = "availability_doubted"
     HELD = "held"
     FROZEN = "frozen"
+    SHADOW = "shadow"
+    PINNED = "pinned"
     OVER_QUOTA = "over_quota"
 
 
@@ -26,6 +28,7 @@ class PoolVerdict(StrEnum):
     """What one pool says to a waiting replica; the first that holds, in this order."""
 
     OTHER_ACCELERATOR = "other_accelerator"
+    PINNED_ELSEWHERE = "pinned_elsewhere"
     EXCLUDED_BY_CONSTRAINTS = "excluded_by_constraints"
     TOO_BIG = "too_big"
     CORDONED = "cordoned"
@@ -67,6 +70,7 @@ class Deferral:
         accelerators_free_max: most accelerators free in one pool that could hold it when empty.
         cheapest_cost_usd_micros_per_useful_hour: price over speed, least over pools that could hold it.
         freeze: for FROZEN.
+        pool_id: for SHADOW, where it would have been placed; for PINNED, where alone it may be.
         quota: for OVER_QUOTA.
     """
 
@@ -79,13 +83,15 @@ class Deferral:
     not_before_ms: int | None = None
     planned_revision: Revision = Revision(0)
     freeze: Freeze | None = None
+    pool_id: PoolId | None = None
     quota: QuotaShortage | None = None
 
     def is_same_reason(self, other: "Deferral | None") -> bool:
         """Whether nothing but the numbers of fill level and revision differs."""
-        return other is not None and self._told() == other._told()
+        return other is not None and self._grounds == other._grounds
 
-    def _told(self) -> tuple[object, ...]:
+    @property
+    def _grounds(self) -> tuple[object, ...]:
         quota = self.quota
         whose = None if quota is None else (quota.queue, quota.cohort, quota.resource)
-        return (self.reason, self.verdicts, self.not_before_ms, self.freeze, whose)
+        return (self.reason, self.verdicts, self.not_before_ms, self.freeze, self.pool_id, whose)

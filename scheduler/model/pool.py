@@ -82,6 +82,12 @@ class PoolSpec:
         """Whether each slice is made when it is asked for, within the limit."""
         return not self.node_groups and not self.slice_groups
 
+    @property
+    def node_count(self) -> int:
+        """Nodes or slices that have a number; none where each slice is made when it is asked for."""
+        slices = sum(group.slices for group in self.slice_groups)
+        return sum(group.nodes for group in self.node_groups) + slices
+
     def node_devices(self) -> Iterator[int]:
         """Devices of each node, in node order."""
         for group in self.node_groups:
@@ -119,6 +125,14 @@ class Cordon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCordon:
+    """No new tasks on one node or slice, by its number in the pool."""
+
+    node: int
+    cordon: Cordon
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
     """What a rented pool's provider is believed to have beyond what runs.
 
@@ -144,6 +158,7 @@ class Pool:
         spec_generation: rises with each change of the operator's part, from 1.
         availability: set exactly for rented pools.
         deleting: takes nothing new and goes away when its last run has ended.
+        node_cordons: by node number, each node once.
     """
 
     id: PoolId
@@ -154,9 +169,14 @@ class Pool:
     cordon: Cordon | None = None
     availability: Availability | None = None
     deleting: bool = False
+    node_cordons: tuple[NodeCordon, ...] = ()
 
     def __post_init__(self) -> None:
         assert (self.availability is not None) == self.spec.is_rented, self
+
+    @property
+    def cordoned_nodes(self) -> frozenset[int]:
+        return frozenset(each.node for each in self.node_cordons)
 
     @property
     def is_open(self) -> bool:

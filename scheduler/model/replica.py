@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.model.brakes import Pin
 from scheduler.model.deferral import Deferral
-from scheduler.model.ids import JobId, ReplicaId, RunId
+from scheduler.model.ids import JobId, PoolId, ReplicaId, RunId
 from scheduler.model.run import EndReason
 
 
@@ -29,6 +30,7 @@ class Replica:
         failures: ends in a row that call for a longer back-off, since the last time it ran.
         not_before_ms: it is not placed again before then.
         outcome: how its last run ended, once DONE.
+        pin: an operator's; it is placed only there.
     """
 
     id: ReplicaId
@@ -45,11 +47,21 @@ class Replica:
     not_before_ms: int = 0
     deferral: Deferral | None = None
     outcome: EndReason | None = None
+    pin: Pin | None = None
 
     def __post_init__(self) -> None:
         placed = self.state in (ReplicaState.PLACED, ReplicaState.RUNNING)
         assert placed == (self.live_run is not None), self
         assert (self.state is ReplicaState.DONE) == (self.outcome is not None), self
+
+    @property
+    def may_be_displaced(self) -> bool:
+        """Whether its live run may be stopped so that others, or the plan, gain by it: preempted or moved."""
+        return self.pin is None
+
+    def allows(self, pool_id: PoolId) -> bool:
+        """Whether its pin, if it has one, is to that pool."""
+        return self.pin is None or self.pin.pool_id == pool_id
 
     def backs_off_until(self, now_ms: int) -> int | None:
         """When its back-off ends; None if it may be placed now.

@@ -122,6 +122,10 @@ class State:
         """How many jobs of a queue are not finished."""
         return self._unfinished_in[queue]
 
+    def unfinished_queues(self) -> list[QueueName]:
+        """Queues that have unfinished jobs, by name."""
+        return sorted(queue for queue, count in self._unfinished_in.items() if count)
+
     def finished_jobs(self) -> list[Job]:
         """Finished jobs that are still kept, by id."""
         ids = (JobId(i) for i in self.ids(Kind.JOB) if i not in self._unfinished)

@@ -52,7 +52,7 @@ def job_view(state: State, job_id: JobId, *, replicas_max: int) -> JobView | Non
         counts=_counts(job, replicas),
         version=version,
         revision=_newest(state, version, replicas),
-        replicas=tuple(_replica_view(state, r) for r in replicas) if len(replicas) <= replicas_max else (),
+        replicas=tuple(replica_view(state, r) for r in replicas) if len(replicas) <= replicas_max else (),
         replicas_left_out=len(replicas) > replicas_max,
     )
 
@@ -87,7 +87,7 @@ def _newest(state: State, job_version: Revision, replicas: list[Replica]) -> Rev
     return newest
 
 
-def _replica_view(state: State, replica: Replica) -> ReplicaView:
+def replica_view(state: State, replica: Replica) -> ReplicaView:
     run = None if replica.last_run is None else state.run(replica.last_run)
     return ReplicaView(replica=replica, run=run)
 

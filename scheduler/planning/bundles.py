@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from scheduler.model.brakes import Freeze, FreezeScope, freeze_id
+from scheduler.model.ids import PoolId
 from scheduler.model.job import JobSpec
 from scheduler.model.plan import Snapshot, WaitingReplica
 from scheduler.planning.worth import Work, work_of
@@ -19,6 +20,7 @@ class Bundle:
         not_before_ms: they back off until then; None when they do not.
         is_held: their jobs are held.
         freeze: of the cell or their queue, if there is one.
+        pinned_to: the only pool that they may be placed on; None for any.
     """
 
     replicas: tuple[WaitingReplica, ...]
@@ -27,6 +29,10 @@ class Bundle:
     not_before_ms: int | None
     is_held: bool
     freeze: Freeze | None
+    pinned_to: PoolId | None
+
+    def allows(self, pool_id: PoolId) -> bool:
+        return self.pinned_to is None or self.pinned_to == pool_id
 
     @property
     def may_be_placed(self) -> bool:
@@ -48,7 +54,8 @@ def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
                 freeze_of(each.job.spec, freezes),
                 each.job.spec.queue if each.job.spec.queue in queues else None,
             )
-        groups.setdefault((key, back_off_ms(each, now_ms=snapshot.now_ms)), []).append(each)
+        own = (back_off_ms(each, now_ms=snapshot.now_ms), pinned_to(each))
+        groups.setdefault((key, own), []).append(each)
     bundles = [bundle_of(group, snapshot) for group in groups.values()]
     return tuple(sorted(bundles, key=lambda bundle: (-bundle.work.worth, waiting_order(bundle.replicas[0]))))
 
@@ -62,6 +69,7 @@ def bundle_of(group: list[WaitingReplica], snapshot: Snapshot) -> Bundle:
         not_before_ms=back_off_ms(group[0], now_ms=snapshot.now_ms),
         is_held=group[0].job.hold is not None,
         freeze=freeze_of(spec, {freeze.id: freeze for freeze in snapshot.freezes}),
+        pinned_to=pinned_to(group[0]),
     )
 
 
@@ -87,6 +95,10 @@ def merge_key(spec: JobSpec) -> Hashable:
 
 def back_off_ms(each: WaitingReplica, *, now_ms: int) -> int | None:
     return each.replica.backs_off_until(now_ms)
+
+
+def pinned_to(each: WaitingReplica) -> PoolId | None:
+    return None if each.replica.pin is None else each.replica.pin.pool_id
 
 
 def waiting_order(each: WaitingReplica) -> tuple[int, str]:

@@ -175,6 +175,8 @@ def verdict_before_price(
     surveyor: Surveyor, bundle: Bundle, pool: int, *, has_fit: bool
 ) -> PoolVerdict | None:
     """Why price and room do not matter, or None if they do."""
+    if not bundle.allows(surveyor.pools[pool].id):
+        return PoolVerdict.PINNED_ELSEWHERE
     if not surveyor.is_allowed(bundle.spec.constraints, pool):
         return PoolVerdict.EXCLUDED_BY_CONSTRAINTS
     if not has_fit:

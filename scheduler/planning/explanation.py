@@ -13,7 +13,12 @@ from scheduler.planning.eligibility import is_allowed
 from scheduler.planning.greedy import left_after
 from scheduler.planning.problem import Integers, Left, Problem
 
-STRUCTURAL = (PoolVerdict.OTHER_ACCELERATOR, PoolVerdict.EXCLUDED_BY_CONSTRAINTS, PoolVerdict.TOO_BIG)
+STRUCTURAL = (
+    PoolVerdict.OTHER_ACCELERATOR,
+    PoolVerdict.PINNED_ELSEWHERE,
+    PoolVerdict.EXCLUDED_BY_CONSTRAINTS,
+    PoolVerdict.TOO_BIG,
+)
 CLOSED = (PoolVerdict.CORDONED, PoolVerdict.FROZEN, PoolVerdict.NO_LAUNCHER)
 
 
@@ -46,6 +51,7 @@ def deferral_of(
         not_before_ms=bundle.not_before_ms,
         planned_revision=problem.snapshot.revision,
         freeze=freeze_told(problem, bundle) if reason is DeferralReason.FROZEN else None,
+        pool_id=bundle.pinned_to if reason is DeferralReason.PINNED else None,
         quota=shortage if reason is DeferralReason.OVER_QUOTA else None,
     )
 
@@ -89,12 +95,13 @@ def freeze_told(problem: Problem, bundle: Bundle) -> Freeze | None:
         if pool.id in of_pools
         and pool.spec.accelerator in accelerators
         and is_allowed(bundle.spec.constraints, pool)
+        and bundle.allows(pool.id)
     )
     return bundle.freeze or next(wanted, None)
 
 
 def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int], *, is_over_quota: bool) -> DeferralReason:
-    """The first that explains the wait: people, time, structure, readiness, price, quota, others, provider.
+    """The first that explains the wait: people, time, pin, size, readiness, price, quota, others, room.
 
     `is_over_quota`: no way that is worth its price is within the quotas after the plan.
     """
@@ -106,6 +113,8 @@ def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int], *, is_over_qu
         return DeferralReason.BACKING_OFF
     said = {verdict for verdict, pools in verdicts.items() if pools}
     possible = said.difference(STRUCTURAL)
+    if bundle.pinned_to is not None and PoolVerdict.FROZEN not in said:
+        return DeferralReason.PINNED
     if not possible:
         return DeferralReason.FITS_NO_POOL
     open_ = possible.difference(CLOSED)

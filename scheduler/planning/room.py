@@ -43,7 +43,7 @@ class Room:
 
     Attributes:
         chain: the pool's block sizes.
-        nodes: free devices by node number; 0 when unavailable.
+        nodes: free devices by node number; 0 when unavailable or cordoned.
         slices: numbers of the free slices of each topology that the pool has, ascending.
         slice_accelerators: of one slice, by topology.
         limit_left, believed_left: accelerators that a rented pool may still take; None when not rented.
@@ -108,8 +108,8 @@ def demand_of(way: Alternative, pool: PoolSpec, chain: tuple[int, ...]) -> Deman
 
 
 def room_of(pool: Pool, live_runs: Sequence[Run], *, now_ms: int) -> Room:
-    """What is free now, live runs and unavailable nodes taken off."""
-    unavailable = frozenset(pool.status.unavailable_nodes)
+    """What is free now, live runs, unavailable and cordoned nodes taken off."""
+    unavailable = pool.cordoned_nodes.union(pool.status.unavailable_nodes)
     left = empty_room_of(pool)
     nodes = [0 if node in unavailable else devices for node, devices in enumerate(left.nodes)]
     used_slices = set(unavailable)

@@ -36,12 +36,14 @@ class Rule(StrEnum):
     BACK_OFF = "back_off"
     HELD = "held"
     FROZEN = "frozen"
+    PINNED = "pinned"
     POOL_OPEN = "pool_open"
     ALTERNATIVE = "alternative"
     GANG_WHOLE = "gang_whole"
     CONSTRAINTS = "constraints"
     NUMBERS = "numbers"
     NODE_THERE = "node_there"
+    NODE_CORDONED = "node_cordoned"
     NODE_CAPACITY = "node_capacity"
     SLICE_USED_ONCE = "slice_used_once"
     SLICE_TOPOLOGY = "slice_topology"
@@ -178,6 +180,9 @@ def one_place(known: Known, place: Place, waiting: WaitingReplica, pool: Pool) -
     ids = {freeze.id for freeze in known.snapshot.freezes}
     for freeze_id in ids.intersection(freeze_ids(pool.id, job.spec.queue)):
         yield broken(Rule.FROZEN, subject, f"{freeze_id} is frozen")
+    pin = waiting.replica.pin
+    if pin is not None and pin.pool_id != pool.id:
+        yield broken(Rule.PINNED, subject, f"is pinned to {pin.pool_id}, not {pool.id}")
     if pool.cordon is not None or pool.deleting or not pool.status.ready:
         yield broken(Rule.POOL_OPEN, subject, f"{pool.id} takes nothing new")
     if not is_allowed(job.spec.constraints, pool):
@@ -242,12 +247,15 @@ def one_pool(known: Known, planned: PlannedPool, new: list[Placement]) -> Iterat
 
 
 def nodes_are_there(pool: Pool, new: Iterable[Placement]) -> Iterator[Violation]:
-    """No new task goes to a node or slice that is not in the pool or not available."""
+    """No new task goes to a node or slice that is not in the pool, not available or cordoned."""
     spec = pool.spec
     there = sum(group.nodes for group in spec.node_groups) + sum(group.slices for group in spec.slice_groups)
     used = {share.node for placement in new for share in placement.nodes}
     for node in sorted(used.intersection(pool.status.unavailable_nodes)):
         yield broken(Rule.NODE_THERE, f"{pool.id}/{node}", "is not available")
+    for cordoned in pool.node_cordons:
+        if cordoned.node in used:
+            yield broken(Rule.NODE_CORDONED, f"{pool.id}/{cordoned.node}", "is cordoned")
     for node in sorted(node for node in used if not 0 <= node < there):
         yield broken(Rule.NODE_THERE, f"{pool.id}/{node}", f"is not one of {there}")
 

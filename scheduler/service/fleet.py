@@ -11,6 +11,7 @@ from scheduler.model.run import Run
 from scheduler.model.state import State
 from scheduler.model.transaction import Transaction
 from scheduler.model.transitions.fleet import applied, cordoned, deleting
+from scheduler.model.transitions.node_cordons import nodes_cordoned, nodes_uncordoned
 from scheduler.model.transitions.runs import force_ended
 from scheduler.model.view import PoolView, pool_view
 from scheduler.service.parts import Parts, idempotency_record
@@ -98,6 +99,31 @@ class Fleet:
             pool_id,
             record,
             lambda state: cordoned(state, self._pool(state, pool_id), None),
+        )
+
+    async def cordon_nodes(
+        self, pool_id: PoolId, nodes: frozenset[int], *, reason: str, caller: Caller
+    ) -> ChangedPool:
+        """Stop new placements on these nodes.
+
+        Raises:
+            NotFound, IllegalTransition
+        """
+        record = self._record(caller, ("cordon-nodes", pool_id, sorted(nodes), reason), pool_id)
+        cordon = Cordon(reason=reason, principal=caller.principal, cordoned_at_ms=self._parts.clock.now_ms())
+        return await self._changed(
+            pool_id,
+            record,
+            lambda state: nodes_cordoned(state, self._pool(state, pool_id), nodes, cordon),
+        )
+
+    async def uncordon_nodes(self, pool_id: PoolId, nodes: frozenset[int], *, caller: Caller) -> ChangedPool:
+        """Allow placements on these nodes again."""
+        record = self._record(caller, ("uncordon-nodes", pool_id, sorted(nodes)), pool_id)
+        return await self._changed(
+            pool_id,
+            record,
+            lambda state: nodes_uncordoned(state, self._pool(state, pool_id), nodes),
         )
 
     async def delete(self, pool_id: PoolId, *, generation: int | None, caller: Caller) -> ChangedPool:

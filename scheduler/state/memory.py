@@ -23,7 +23,7 @@ from scheduler.model.transaction import (
     StaleFence,
     Transaction,
 )
-from scheduler.ports import Clock
+from scheduler.ports import SHADOW_HOLDER_PREFIX, Clock
 from scheduler.state.limits import COMMITS_PER_READ_MAX, COMMITS_RETAINED_MAX
 from scheduler.state.transactions import put_keys_of
 
@@ -202,7 +202,9 @@ class MemoryStore:
         now_ms = self._clock.monotonic_ms()
         held = self._lease if self._lease is not None and now_ms < self._lease.ends_at_ms else None
         if held is not None and held.holder != holder:
-            return None
+            if _is_shadow(holder) or not _is_shadow(held.holder):
+                return None
+            held = None
         fence = self._next_fence() if held is None else held.fence
         self._lease = _Lease(holder=holder, fence=fence, ends_at_ms=now_ms + duration_ms)
         await self.adopt_history(fence)
@@ -224,6 +226,10 @@ class MemoryStore:
         """As the port says; a released fence writes nothing any more."""
         if fence == self._fence:
             self._lease = self._fence = None
+
+
+def _is_shadow(holder: str) -> bool:
+    return holder.startswith(SHADOW_HOLDER_PREFIX)
 
 
 def _mirrored(revision: Revision, written: Sequence[tuple[Key, Record]], deletes: Sequence[Key]) -> Commit:

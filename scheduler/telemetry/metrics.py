@@ -16,6 +16,7 @@ from scheduler.telemetry.control_series import ControlSeries
 from scheduler.telemetry.lifecycle_series import LifecycleSeries
 from scheduler.telemetry.plan_series import PlanSeries
 from scheduler.telemetry.rpc_series import RpcSeries
+from scheduler.telemetry.shadow_series import ShadowSeries
 from scheduler.telemetry.state_series import StateSeries
 from scheduler.telemetry.store_series import StoreSeries
 
@@ -31,6 +32,7 @@ class Metrics:
         store: whoever calls the state store, and the mirror's feeder.
         control: leadership and the cycle.
         plan: the cycle, per plan.
+        shadow: the cycle in shadow mode, per plan.
         lifecycle: the mirror's feeder, per commit.
         state: through `observe_state`.
     """
@@ -54,6 +56,7 @@ class Metrics:
         self.store = StoreSeries(self.registry)
         self.control = ControlSeries(self.registry)
         self.plan = PlanSeries(self.registry, classes)
+        self.shadow = ShadowSeries(self.registry)
         self.lifecycle = LifecycleSeries(self.registry, classes)
         self.state = StateSeries(classes)
         self.registry.register(self.state)

@@ -110,6 +110,7 @@ def _add_pool(samples: Samples, pool: Pool, runs: list[Run], now_ms: int) -> Non
         "pool_accelerators_used": figures.used,
         "pool_accelerators_free": figures.free,
         "pool_open": int(pool.is_open),
+        "pool_nodes_cordoned": len(pool.node_cordons),
         "pool_price_usd_per_accelerator_hour": pool.spec.price_usd_micros_per_accelerator_hour / USD_MICROS,
     }
     for name, value in values.items():

@@ -47,6 +47,7 @@ STATE_GAUGES = (
         POOL,
     ),
     StateGauge("pool_open", "1 while something new may be placed on the pool, else 0.", POOL),
+    StateGauge("pool_nodes_cordoned", "Cordoned nodes or slices, which take nothing new.", POOL),
     StateGauge(
         "pool_price_usd_per_accelerator_hour",
         "What one accelerator is charged.",

@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from scheduler.model.brakes import Freeze, FreezeScope, Hold, Pin
 from scheduler.model.deferral import Deferral, DeferralReason, PoolVerdict
 from scheduler.model.guidance import Guidance
 from scheduler.model.job import (
@@ -19,7 +20,16 @@ from scheduler.model.job import (
     TaskGroup,
     Training,
 )
-from scheduler.model.pool import Availability, Cordon, NodeGroup, Pool, PoolSpec, PoolStatus, SliceGroup
+from scheduler.model.pool import (
+    Availability,
+    Cordon,
+    NodeCordon,
+    NodeGroup,
+    Pool,
+    PoolSpec,
+    PoolStatus,
+    SliceGroup,
+)
 from scheduler.model.queue import Cohort, Queue, Quota
 from scheduler.model.records import Entity, IdempotencyRecord, LaunchPayload
 from scheduler.model.replica import Replica, ReplicaState
@@ -37,6 +47,22 @@ micros = st.integers(-(2**53), 2**53)
 
 def tuples_of(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[tuple[T, ...]]:
     return st.lists(strategy, max_size=3).map(tuple)
+
+
+holds = st.builds(Hold, reason=texts, principal=texts, held_at_ms=times_ms)
+pins = st.builds(Pin, pool_id=ids, reason=texts, principal=texts, pinned_at_ms=times_ms)
+
+
+@st.composite
+def freezes(draw: st.DrawFn) -> Freeze:
+    scope = draw(st.sampled_from(FreezeScope))
+    return Freeze(
+        scope=scope,
+        target="" if scope is FreezeScope.CELL else draw(ids),
+        reason=draw(texts),
+        principal=draw(texts),
+        frozen_at_ms=draw(times_ms),
+    )
 
 
 alternatives = st.builds(
@@ -85,6 +111,7 @@ def jobs(draw: st.DrawFn) -> Job:
         request_key=draw(texts),
         cancel_requested_at_ms=draw(st.none() | times_ms),
         cancel_reason=draw(texts),
+        hold=draw(st.none() | holds),
         outcome=outcome,
         finished_at_ms=None if outcome is None else draw(times_ms),
     )
@@ -98,6 +125,8 @@ deferrals = st.builds(
     cheapest_cost_usd_micros_per_useful_hour=st.none() | micros,
     not_before_ms=st.none() | times_ms,
     planned_revision=counts,
+    freeze=st.none() | freezes(),
+    pool_id=st.none() | ids,
 )
 
 
@@ -115,6 +144,7 @@ def replicas(draw: st.DrawFn) -> Replica:
         waiting_since_ms=draw(times_ms),
         deferral=draw(st.none() | deferrals),
         outcome=draw(st.sampled_from(EndReason)) if state is ReplicaState.DONE else None,
+        pin=draw(st.none() | pins),
     )
 
 
@@ -189,6 +219,7 @@ def pools(draw: st.DrawFn) -> Pool:
         cordon=draw(st.none() | cordon),
         availability=draw(availability) if is_rented else None,
         deleting=draw(st.booleans()),
+        node_cordons=draw(tuples_of(st.builds(NodeCordon, node=counts, cordon=cordon))),
     )
 
 
@@ -219,6 +250,6 @@ queues = st.builds(Queue, name=ids, cohort=st.none() | ids, weight_permille=coun
 cohorts = st.builds(Cohort, name=ids, parent=st.none() | ids.map("above-{}".format), quotas=different_quotas)
 
 mirrored_entities: st.SearchStrategy[Entity] = st.one_of(
-    jobs(), replicas(), runs(), pools(), sessions, guidances, queues, cohorts
+    jobs(), replicas(), runs(), pools(), sessions, guidances, freezes(), queues, cohorts
 )
 entities: st.SearchStrategy[Entity] = st.one_of(mirrored_entities, payloads, idempotency_records)

@@ -294,6 +294,22 @@ async def test_two_leaders_are_never_there_at_once(world: World) -> None:
     assert await other.acquire("second", duration_ms=LEASE_MS) is None
 
 
+async def test_a_shadow_leads_only_while_nobody_leads_for_real(world: World) -> None:
+    store = await world.open()
+    shadow = await store.acquire("shadow:first", duration_ms=LEASE_MS)
+    assert shadow is not None
+    assert await store.acquire("shadow:first", duration_ms=LEASE_MS) == shadow
+    assert await store.acquire("shadow:other", duration_ms=LEASE_MS) is None
+
+    leading = await store.acquire("second", duration_ms=LEASE_MS)
+
+    assert leading is not None
+    assert leading.number > shadow.number
+    assert await store.acquire("shadow:first", duration_ms=LEASE_MS) is None
+    assert await one(store, a_write(a_job(), fence=shadow)) == StaleFence()
+    assert await one(store, a_write(a_job(), fence=leading)) == Committed(Revision(1))
+
+
 async def test_a_fence_is_new_after_a_gap_and_the_old_one_writes_nothing(world: World) -> None:
     store = await world.open()
     old = await store.acquire("first", duration_ms=20)

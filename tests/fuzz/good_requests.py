@@ -6,7 +6,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from placewright.v1 import fleet_service_pb2, job_pb2, job_service_pb2, launcher_service_pb2, pool_pb2
+from placewright.v1 import (
+    fleet_service_pb2,
+    job_pb2,
+    job_service_pb2,
+    launcher_service_pb2,
+    pool_pb2,
+    queue_service_pb2,
+)
 from scheduler.model.run import Run
 from tests.unit.api.conftest import a_submission
 
@@ -50,6 +57,16 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "ListPools": fleet_service_pb2.ListPoolsRequest(),
         "CordonPool": fleet_service_pb2.CordonPoolRequest(**by_id, reason="because"),
         "UncordonPool": fleet_service_pb2.UncordonPoolRequest(**by_id),
+        "PinReplica": fleet_service_pb2.PinReplicaRequest(
+            replica_id=run.replica_id, pool_id="pool", reason="because", request_id="r14"
+        ),
+        "UnpinReplica": fleet_service_pb2.UnpinReplicaRequest(replica_id=run.replica_id, request_id="r15"),
+        "CordonNodes": fleet_service_pb2.CordonNodesRequest(
+            pool_id="pool", node_names=["0"], reason="because", request_id="r12"
+        ),
+        "UncordonNodes": fleet_service_pb2.UncordonNodesRequest(
+            pool_id="pool", node_names=["0"], request_id="r13"
+        ),
         "DeletePool": fleet_service_pb2.DeletePoolRequest(pool_id="another", request_id="r6"),
         "ForceEndRun": fleet_service_pb2.ForceEndRunRequest(
             run_id="a-0-1", reason="because", request_id="r7"
@@ -61,6 +78,9 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
             scope=job_pb2.FreezeScope(queue="queue"), request_id="r11"
         ),
         "ListFreezes": fleet_service_pb2.ListFreezesRequest(),
+        "ListQueues": queue_service_pb2.ListQueuesRequest(),
+        "HoldQueue": queue_service_pb2.HoldQueueRequest(queue="queue", reason="because", request_id="r16"),
+        "ReleaseQueue": queue_service_pb2.ReleaseQueueRequest(queue="queue", request_id="r17"),
         "ClaimRun": launcher_service_pb2.ClaimRunRequest(**by_session, run_id=run.id),
         "RenewRuns": launcher_service_pb2.RenewRunsRequest(**by_session),
         "ReportRuns": launcher_service_pb2.ReportRunsRequest(**by_session, reports=[_report(run)]),

@@ -36,7 +36,17 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from placewright.job import Job
-    from placewright.pools import Cordon, NodeGroup, PoolSpec, PoolStatus, PoolUsage, PoolView, SliceGroup
+    from placewright.pools import (
+        Cordon,
+        NodeCordon,
+        NodeGroup,
+        PoolSpec,
+        PoolStatus,
+        PoolUsage,
+        PoolView,
+        SliceGroup,
+    )
+    from placewright.queues import QueueView
     from placewright.reasons import (
         Deferral,
         Freeze,
@@ -55,6 +65,7 @@ if TYPE_CHECKING:
         JobEvent,
         JobSpec,
         JobView,
+        Pin,
         Replica,
         ReplicaCounts,
         Run,
@@ -92,6 +103,7 @@ __all__ = [
     "Freeze",
     "QuotaShortage",
     "Hold",
+    "Pin",
     "JobView",
     "JobSpec",
     "JobEvent",
@@ -106,9 +118,11 @@ __all__ = [
     "RunnerUp",
     "Deferral",
     "PoolView",
+    "QueueView",
     "PoolStatus",
     "PoolUsage",
     "Cordon",
+    "NodeCordon",
     # words
     "JobKind",
     "JobPhase",
@@ -151,9 +165,12 @@ _MODULES = {
         "Freeze", "QuotaShortage", "RunnerUp",
     ),
     "strings": ("Location",),
-    "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),
+    "pools": (
+        "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon", "NodeCordon",
+    ),
+    "queues": ("QueueView",),
     "views": (
-        "Hold", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
+        "Hold", "Pin", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",

@@ -59,7 +59,7 @@ def job_view(job: job_pb2.Job) -> views.JobView:
         finished_at=moment(job.finished_at),
         etag=job.etag,
         revision=job.revision,
-        replicas=tuple(_replica(replica) for replica in job.replicas),
+        replicas=tuple(replica_view(replica) for replica in job.replicas),
         replicas_left_out=job.replicas_left_out,
         hold=_hold(job.hold) if job.HasField("hold") else None,
     )
@@ -158,7 +158,7 @@ def _location(location: job_pb2.Location) -> Location:
     return Location(location.provider, location.region, location.zone)
 
 
-def _replica(replica: job_pb2.Replica) -> views.Replica:
+def replica_view(replica: job_pb2.Replica) -> views.Replica:
     return views.Replica(
         replica_id=replica.replica_id,
         index=replica.index,
@@ -166,6 +166,13 @@ def _replica(replica: job_pb2.Replica) -> views.Replica:
         deferral=_deferral(replica.deferral) if replica.HasField("deferral") else None,
         run=run_view(replica.newest_run) if replica.HasField("newest_run") else None,
         runs=replica.run_count,
+        pin=_pin(replica.pin) if replica.HasField("pin") else None,
+    )
+
+
+def _pin(pin: job_pb2.Pin) -> views.Pin:
+    return views.Pin(
+        pool_id=pin.pool_id, reason=pin.reason, principal=pin.principal, pinned_at=moment(pin.pinned_at)
     )
 
 
@@ -185,6 +192,7 @@ def _deferral(deferral: job_pb2.Deferral) -> reasons.Deferral:
         not_before=moment(deferral.not_before),
         planned_revision=_number(deferral, "planned_revision"),
         freeze=freeze_view(deferral.freeze) if deferral.HasField("freeze") else None,
+        pool_id=deferral.pool_id,
         quota=shortage_view(deferral.quota) if deferral.HasField("quota") else None,
     )
 

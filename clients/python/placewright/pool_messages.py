@@ -12,7 +12,7 @@ from placewright.words import Market
 
 
 def pool_view(pool: pool_pb2.Pool) -> pools.PoolView:
-    cordon, usage = pool.cordon, pool.usage
+    usage = pool.usage
     believed = usage.accelerators_believed_free if usage.HasField("accelerators_believed_free") else None
     return pools.PoolView(
         pool_id=pool.pool_id,
@@ -22,12 +22,9 @@ def pool_view(pool: pool_pb2.Pool) -> pools.PoolView:
             unavailable_nodes=tuple(pool.status.unavailable_nodes),
             message=pool.status.message,
         ),
-        cordon=(
-            pools.Cordon(
-                reason=cordon.reason, principal=cordon.principal, cordoned_at=moment(cordon.cordoned_at)
-            )
-            if pool.HasField("cordon")
-            else None
+        cordon=_cordon(pool.cordon) if pool.HasField("cordon") else None,
+        node_cordons=tuple(
+            pools.NodeCordon(node=each.node, cordon=_cordon(each.cordon)) for each in pool.node_cordons
         ),
         deleting=pool.deleting,
         usage=pools.PoolUsage(
@@ -38,6 +35,12 @@ def pool_view(pool: pool_pb2.Pool) -> pools.PoolView:
         ),
         etag=pool.etag,
         revision=pool.revision,
+    )
+
+
+def _cordon(cordon: pool_pb2.Cordon) -> pools.Cordon:
+    return pools.Cordon(
+        reason=cordon.reason, principal=cordon.principal, cordoned_at=moment(cordon.cordoned_at)
     )
 
 

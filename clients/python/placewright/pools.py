@@ -76,6 +76,14 @@ class Cordon:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NodeCordon:
+    """Why, by whom and since when a node takes nothing new."""
+
+    node: str
+    cordon: Cordon
+
+
+@dataclass(frozen=True, kw_only=True)
 class PoolUsage:
     """How a pool is used now; counts of accelerators and of live runs.
 
@@ -108,6 +116,7 @@ class PoolView:
     usage: PoolUsage
     etag: str
     revision: int
+    node_cordons: tuple[NodeCordon, ...] = ()
 
     @property
     def location(self) -> str:

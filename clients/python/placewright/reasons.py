@@ -12,6 +12,7 @@ COST = "usd_millis_per_hour"
 
 VERDICT_WORDS = {
     PoolVerdict.OTHER_ACCELERATOR: "have another accelerator",
+    PoolVerdict.PINNED_ELSEWHERE: "are not the one that it is pinned to",
     PoolVerdict.EXCLUDED_BY_CONSTRAINTS: "are excluded by the job's constraints",
     PoolVerdict.TOO_BIG: "are too small even when empty",
     PoolVerdict.CORDONED: "are cordoned",
@@ -93,6 +94,7 @@ class Deferral:
         planned_revision: the revision that the plan was made for.
         freeze: what froze it, for FROZEN.
         quota: what is short, for OVER_QUOTA.
+        pool_id: where it would have been placed, for SHADOW; what it is pinned to, for PINNED; else empty.
     """
 
     reason: DeferralReason
@@ -105,6 +107,7 @@ class Deferral:
     planned_revision: int | None = None
     freeze: Freeze | None = None
     quota: QuotaShortage | None = None
+    pool_id: str = ""
 
     def __str__(self) -> str:
         return deferral_text(self)
@@ -247,6 +250,8 @@ def deferral_text(deferral: Deferral) -> str:
         DeferralReason.HELD: "its job is held",
         DeferralReason.FROZEN: f"planning is frozen{frozen}",
         DeferralReason.OVER_QUOTA: str(deferral.quota or "its quotas leave too little"),
+        DeferralReason.SHADOW: f"the scheduler only shadows: it would have been placed on {deferral.pool_id}",
+        DeferralReason.PINNED: f"needs {needed}; pinned to {deferral.pool_id}, which cannot take it now",
     }
     return sentences.get(deferral.reason, "waits for a reason this client does not know")
 

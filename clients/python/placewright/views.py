@@ -52,6 +52,16 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pin:
+    """The only pool that a replica may be placed on, who said so, why and since when."""
+
+    pool_id: str
+    reason: str
+    principal: str
+    pinned_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Replica:
     """The unit of placement: one gang of a job.
 
@@ -59,6 +69,7 @@ class Replica:
         deferral: why it waits; only while WAITING.
         run: the newest run, live or ended; None before the first.
         runs: how many there were.
+        pin: while an operator pins it to a pool.
     """
 
     replica_id: str
@@ -67,6 +78,7 @@ class Replica:
     deferral: Deferral | None
     run: Run | None
     runs: int
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,11 +83,14 @@ class DeferralReason(Word):
     HELD = "held"
     FROZEN = "frozen"
     OVER_QUOTA = "over_quota"
+    SHADOW = "shadow"
+    PINNED = "pinned"
     UNKNOWN = "unknown"
 
 
 class PoolVerdict(Word):
     OTHER_ACCELERATOR = "other_accelerator"
+    PINNED_ELSEWHERE = "pinned_elsewhere"
     EXCLUDED_BY_CONSTRAINTS = "excluded_by_constraints"
     TOO_BIG = "too_big"
     CORDONED = "cordoned"

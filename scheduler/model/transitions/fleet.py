@@ -36,6 +36,7 @@ def applied(state: State, pool_id: PoolId, spec: PoolSpec, *, now_ms: int) -> Tr
             status=status,
             availability=availability,
             deleting=False,
+            node_cordons=tuple(each for each in old.node_cordons if each.node < spec.node_count),
         )
     return _write(pool, check)
 

@@ -130,6 +130,11 @@ local function transact(keys, args)
   return reply
 end
 
+-- A shadow leads only while nobody leads for real; SHADOW_HOLDER_PREFIX of ../../ports.py.
+local function is_shadow(holder)
+  return string.sub(holder, 1, 7) == 'shadow:'
+end
+
 -- Take or renew the leader lease. Works on any server: it must come before adopt_history.
 -- KEYS[1]  leader
 -- KEYS[2]  meta
@@ -139,7 +144,10 @@ end
 -- return "OK" and the fence, or "HELD" by another holder
 local function lead(keys, args)
   local fence, holder = string.match(redis.call('GET', keys[1]) or '', '^(%S+) (.*)$')
-  if fence and holder ~= args[1] then return {'HELD'} end
+  if fence and holder ~= args[1] then
+    if is_shadow(args[1]) or not is_shadow(holder) then return {'HELD'} end
+    fence = nil
+  end
   if not fence or fence ~= redis.call('HGET', keys[2], 'fence') then
     local number = redis.call('HINCRBY', keys[2], 'fence_number', 1)
     fence = string.format('%d', number) .. ':' .. args[3]

@@ -19,6 +19,8 @@ from placewright.v1 import (
     job_service_pb2,
     job_service_pb2_grpc,
     pool_pb2,
+    queue_service_pb2,
+    queue_service_pb2_grpc,
 )
 
 CHANGED = job_service_pb2.WATCH_EVENT_KIND_CHANGED
@@ -65,7 +67,11 @@ def without_replicas(job: job_pb2.Job) -> job_pb2.Job:
     return bare
 
 
-class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grpc.FleetServiceServicer):
+class FakeService(
+    job_service_pb2_grpc.JobServiceServicer,
+    fleet_service_pb2_grpc.FleetServiceServicer,
+    queue_service_pb2_grpc.QueueServiceServicer,
+):
     """The service's promises that a client leans on, and faults on demand.
 
     Attributes:
@@ -100,6 +106,7 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
         job_service_pb2_grpc.add_JobServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
         fleet_service_pb2_grpc.add_FleetServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
+        queue_service_pb2_grpc.add_QueueServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
         health = grpc.unary_unary_rpc_method_handler(
             self._health, StringValue.FromString, Int32Value.SerializeToString
         )
@@ -303,6 +310,64 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer, fleet_service_pb2_grp
         pool = self.pools[request.pool_id]
         pool.ClearField("cordon")
         return fleet_service_pb2.UncordonPoolResponse(pool=pool, revision=self.revision)
+
+    def CordonNodes(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("CordonNodes", request, context)
+        pool, cordon = self.pools[request.pool_id], pool_pb2.Cordon(reason=request.reason)
+        pool.node_cordons.extend(pool_pb2.NodeCordon(node=node, cordon=cordon) for node in request.node_names)
+        return fleet_service_pb2.CordonNodesResponse(pool=pool, revision=self.revision)
+
+    def UncordonNodes(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("UncordonNodes", request, context)
+        pool = self.pools[request.pool_id]
+        kept = [each for each in pool.node_cordons if each.node not in request.node_names]
+        del pool.node_cordons[:]
+        pool.node_cordons.extend(kept)
+        return fleet_service_pb2.UncordonNodesResponse(pool=pool, revision=self.revision)
+
+    def ListQueues(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ListQueues", request, context)
+        start = int(request.page_token or 0)
+        queues = [
+            queue_service_pb2.Queue(
+                queue=queue, unfinished_jobs=3, waiting_jobs=2, live_runs=1, accelerators_used=64
+            )
+            for queue in ("research", "serving", "team")
+        ]
+        for queue in queues:
+            held = self.freezes.get(text_of(job_pb2.FreezeScope(queue=queue.queue)))
+            if held is not None:
+                queue.hold.CopyFrom(held)
+        token = str(start + 2) if start + 2 < len(queues) else ""
+        return queue_service_pb2.ListQueuesResponse(queues=queues[start : start + 2], next_page_token=token)
+
+    def HoldQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("HoldQueue", request, context)
+        scope = job_pb2.FreezeScope(queue=request.queue)
+        freeze = job_pb2.Freeze(scope=scope, reason=request.reason, principal="olga")
+        self.freezes[text_of(scope)] = freeze
+        return queue_service_pb2.HoldQueueResponse(hold=freeze, revision=self.revision)
+
+    def ReleaseQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ReleaseQueue", request, context)
+        self.freezes.pop(text_of(job_pb2.FreezeScope(queue=request.queue)), None)
+        return queue_service_pb2.ReleaseQueueResponse(revision=self.revision)
+
+    def PinReplica(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("PinReplica", request, context)
+        replica = self._replica(request.replica_id)
+        replica.pin.pool_id, replica.pin.reason = request.pool_id or "somewhere", request.reason
+        return fleet_service_pb2.PinReplicaResponse(replica=replica, revision=self.revision)
+
+    def UnpinReplica(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("UnpinReplica", request, context)
+        replica = self._replica(request.replica_id)
+        replica.ClearField("pin")
+        return fleet_service_pb2.UnpinReplicaResponse(replica=replica, revision=self.revision)
+
+    def _replica(self, replica_id: str) -> Any:
+        job_id, _, index = replica_id.rpartition("-")
+        return self.jobs[job_id].replicas[int(index)]
 
     def DeletePool(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("DeletePool", request, context)

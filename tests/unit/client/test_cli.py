@@ -221,6 +221,44 @@ def test_a_held_job_says_by_whom_and_why_until_it_is_released(run: Run) -> None:
     assert "hold " not in run("job", job_id).stdout
 
 
+def test_a_cordon_is_of_a_pool_or_of_nodes(run: Run, service: FakeService) -> None:
+    service.pools["gcp"] = pool_pb2.Pool(pool_id="gcp", status=pool_pb2.PoolStatus(ready=True))
+
+    said = run("cordon", "gcp", "--node", "3", "--node", "5", "--reason", "loud fans")
+    assert (said.stdout, said.stderr) == ("gcp\n", "gcp: cordoned nodes 3, 5\n")
+    assert "ready, 2 nodes cordoned" in run("pools").stdout
+    assert "gcp: still cordoned: node 5" in run("uncordon", "gcp", "--node", "3").stderr
+
+    assert run("cordon", "gcp", "--reason", "moving").stderr == "gcp: cordoned\n"
+    assert "still cordoned: node 5" in run("uncordon", "gcp").stderr
+    assert "gcp: not cordoned" in run("uncordon", "gcp", "--node", "5").stderr
+
+
+def test_a_pinned_replica_says_so_until_it_is_unpinned(run: Run) -> None:
+    job_id = submitted(run)
+
+    said = run("pin", f"{job_id}-0", "--pool", "gcp", "--reason", "close to its data").stderr
+    assert said == f"{job_id}-0: pinned to gcp\n"
+    assert "pinned to gcp by : close to its data" in run("job", job_id).stdout
+
+    assert run("unpin", f"{job_id}-0").stderr == f"{job_id}-0: not pinned\n"
+    assert "pinned" not in run("job", job_id).stdout
+
+
+def test_queues_are_listed_with_who_holds_them(run: Run) -> None:
+    said = run("queue", "hold", "serving", "--reason", "over budget").stderr
+    assert said == "held: queue serving by olga: over budget\n"
+
+    heads, *rows = [line.split() for line in run("queues").stdout.splitlines()]
+    assert heads == ["QUEUE", "JOBS", "WAITING", "RUNS", "ACCELERATORS", "HELD"]
+    assert rows[0] == ["research", "3", "2", "1", "64"]
+    assert rows[1] == ["serving", "3", "2", "1", "64", "by", "olga:", "over", "budget"]
+    assert run("queues", "-o", "name").stdout == "research\nserving\nteam\n"
+
+    assert run("queue", "release", "serving").stderr == "queue serving: not held\n"
+    assert "olga" not in run("queues").stdout
+
+
 def test_freezes_are_listed_until_they_are_taken_back(run: Run) -> None:
     run("freeze", "--reason", "odd prices")
     run("freeze", "--queue", "research", "--reason", "runaway submitter")

@@ -320,7 +320,27 @@ def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> N
     assert cordoned.cordon.reason == "broken switch"
     assert uncordoned.cordon is None
     assert client.get_pool("gcp-h100") == uncordoned
+    cordons = client.cordon_nodes("gcp-h100", ["3", "5"], "a fan is loud").node_cordons
+    assert [(each.node, each.cordon.reason) for each in cordons] == [
+        ("3", "a fan is loud"),
+        ("5", "a fan is loud"),
+    ]
+    assert [each.node for each in client.uncordon_nodes("gcp-h100", ["3"]).node_cordons] == ["5"]
     assert client.delete_pool("gcp-h100").deleting
+    client.submit(Job(name="pinned", accelerators="h100:8", command=["train"]))
+    pin = client.pin_replica("main-0000-0", "close to its data", pool="gcp-h100").pin
+    assert pin is not None
+    assert (pin.pool_id, pin.reason) == ("gcp-h100", "close to its data")
+    assert client.unpin_replica("main-0000-0").pin is None
+    hold = client.hold_queue("team", "over budget")
+    assert hold is not None
+    assert {each.queue: each.hold for each in client.queues()} == {
+        "research": None,
+        "serving": None,
+        "team": hold,
+    }
+    client.release_queue("team")
+    assert not any(each.hold for each in client.queues())
     assert client.force_end_run("main-0000-0-1", "machine is gone").state is RunState.ENDED
     assert all(service.requests[method][0].request_id for method in ("ApplyPool", "CordonPool", "DeletePool"))
 

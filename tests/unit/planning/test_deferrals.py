@@ -16,6 +16,7 @@ from tests.builders import (
     NOW_MS,
     VERSION,
     a_job,
+    a_pin,
     a_pool,
     a_rented_pool,
     a_run,
@@ -116,6 +117,36 @@ def test_a_replica_that_backs_off_is_told_until_when() -> None:
     [(_, deferral)] = floor_plan(snapshot).deferrals
 
     assert (deferral.reason, deferral.not_before_ms) == (R.BACKING_OFF, NOW_MS + 5)
+
+
+@pytest.mark.parametrize(
+    ("pinned_to", "reason", "verdict"),
+    [("full", R.PINNED, V.FULL), ("closed", R.PINNED, V.CORDONED), ("gone", R.PINNED, None)],
+)
+def test_a_pinned_replica_waits_for_its_pool_though_another_has_room(
+    pinned_to: str, reason: DeferralReason, verdict: PoolVerdict | None
+) -> None:
+    waiting = a_waiting_replica(JOB, pin=a_pin(pinned_to))
+    pools = [FULL, a_pool("closed", cordoned=True), a_pool("free")]
+    snapshot = a_snapshot(waiting=[waiting], pools=pools, runs=[FILLER])
+
+    plan = improve(snapshot, floor_plan(snapshot), limits=WorkLimits())
+
+    [(_, deferral)] = plan.deferrals
+    assert (deferral.reason, deferral.pool_id) == (reason, PoolId(pinned_to))
+    elsewhere = 3 if verdict is None else 2
+    expected = {V.PINNED_ELSEWHERE: elsewhere, **({} if verdict is None else {verdict: 1})}
+    assert dict(deferral.verdicts) == expected
+
+
+def test_replicas_of_a_bundle_with_and_without_a_pin_go_to_their_own_pools() -> None:
+    waiting = [a_waiting_replica(JOB, 0, pin=a_pin("b")), a_waiting_replica(JOB, 1)]
+    snapshot = a_snapshot(waiting=waiting, pools=[a_pool("a"), a_pool("b")])
+
+    plan = improve(snapshot, floor_plan(snapshot), limits=WorkLimits())
+
+    placed = {place.replica_id: place.placement.pool_id for place in plan.places}
+    assert placed == {"job-0": "b", "job-1": "a"}
 
 
 def test_numbers_are_of_the_smallest_way_the_emptiest_pool_and_the_cheapest_hour() -> None:

@@ -20,6 +20,7 @@ from tests.builders import (
     NOW_MS,
     PRINCIPAL,
     a_job,
+    a_pin,
     a_pool,
     a_queue,
     a_quota,
@@ -172,6 +173,13 @@ def freezing(snapshot: Snapshot, plan: Plan) -> tuple[Snapshot, Plan]:
     return replace(snapshot, freezes=(freeze,)), plan
 
 
+def pinning_elsewhere(snapshot: Snapshot, plan: Plan) -> tuple[Snapshot, Plan]:
+    waiting = tuple(
+        replace(each, replica=replace(each.replica, pin=a_pin("another"))) for each in snapshot.waiting
+    )
+    return replace(snapshot, waiting=waiting), plan
+
+
 CASES = [
     Case(id="placed_twice", mutation=placed_again, rules={Rule.PLACED_ONCE, Rule.NODE_CAPACITY}),
     Case(id="not_waiting", mutation=placed_for_nobody, rules={Rule.WAS_WAITING, Rule.NODE_CAPACITY}),
@@ -181,6 +189,7 @@ CASES = [
     Case(id="backs_off", mutation=backing_off, rules={Rule.BACK_OFF}),
     Case(id="held", mutation=holding, rules={Rule.HELD}),
     Case(id="frozen", mutation=freezing, rules={Rule.FROZEN}),
+    Case(id="pinned", mutation=pinning_elsewhere, rules={Rule.PINNED}),
     Case(id="unknown_pool", mutation=placing("nodes-0", pool_id=PoolId("x")), rules={Rule.KNOWN_POOL}),
     Case(
         id="cordoned",
@@ -239,6 +248,13 @@ CASES = [
             "h", lambda pool: replace(pool, status=PoolStatus(ready=True, unavailable_nodes=(1,)))
         ),
         rules={Rule.NODE_THERE},
+    ),
+    Case(
+        id="cordoned_node",
+        mutation=pool_with(
+            "h", lambda pool: replace(pool, node_cordons=a_pool(cordoned_nodes=(1,)).node_cordons)
+        ),
+        rules={Rule.NODE_CORDONED},
     ),
     Case(
         id="two_tasks_on_a_full_node",

@@ -24,6 +24,7 @@ from tests.builders import (
     NOW_MS,
     a_cohort,
     a_job,
+    a_pin,
     a_pool,
     a_queue,
     a_quota,
@@ -74,7 +75,10 @@ def a_world(draw: Draw, *, replicas_max: int) -> Snapshot:
         job = some_job(draw, len(waiting))
         not_before_ms = NOW_MS + 1 if draw.is_one_in(12) else 0
         replicas = range(min(draw.between(1, 2), replicas_max - len(waiting)))
-        waiting.extend(a_waiting_replica(job, index, not_before_ms=not_before_ms) for index in replicas)
+        pin = a_pin(draw.of(fleet).id) if draw.is_one_in(8) else None
+        waiting.extend(
+            a_waiting_replica(job, index, not_before_ms=not_before_ms, pin=pin) for index in replicas
+        )
     runs = [run for number, pool in enumerate(fleet) for run in some_runs(draw, number, pool)]
     holders = some_holders(draw) if draw.is_one_in(2) else []
     usage = [
@@ -133,6 +137,7 @@ def some_pool(draw: Draw, number: int) -> Pool:
         "ready": not draw.is_one_in(12),
         "cordoned": draw.is_one_in(12),
         "unavailable_nodes": (0,) if draw.is_one_in(6) else (),
+        "cordoned_nodes": (1,) if draw.is_one_in(6) else (),
     }
     if kind == "nodes":
         nodes, size = draw.between(1, 3), draw.of((4, 6, 8, 8))
@@ -166,7 +171,7 @@ def best_value(snapshot: Snapshot) -> int:
         if index == len(ready):
             return 0
         best = best_from(index + 1, placed, used)
-        for pool, way, term in options(snapshot, ready[index].job):
+        for pool, way, term in options(snapshot, ready[index]):
             wanted = (*placed, (pool, way))
             using = used + use_of(ready[index].job, way, snapshot.pools[pool].pool)
             if is_within_quotas(snapshot, before, using) and fits(
@@ -195,11 +200,13 @@ def is_within_quotas(
     return all(excess <= before.get(subject, 0) for subject, excess in excesses(snapshot, used).items())
 
 
-def options(snapshot: Snapshot, job: Job) -> Iterator[tuple[int, Alternative, int]]:
+def options(snapshot: Snapshot, waiting: WaitingReplica) -> Iterator[tuple[int, Alternative, int]]:
+    job = waiting.job
     for number, planned in enumerate(snapshot.pools):
         for way in job.spec.alternatives:
             term = exact_term(snapshot, job, way, planned.pool)
-            if planned.pool.is_open and way.accelerator == planned.pool.spec.accelerator and term > 0:
+            is_open = planned.pool.is_open and waiting.replica.allows(planned.pool.id)
+            if is_open and way.accelerator == planned.pool.spec.accelerator and term > 0:
                 yield number, way, term
 
 
@@ -238,14 +245,11 @@ def fits(planned: PlannedPool, gangs: list[Alternative], now_ms: int) -> bool:
         believed = pool.availability.believed_free(now_ms=now_ms, limit=spec.limit_accelerators)
         if wanted > believed - sum(run.placement.accelerators for run in starting):
             return False
+    closed = {*pool.status.unavailable_nodes, *(each.node for each in pool.node_cordons)}
     if spec.is_sliced_on_demand:
         return all(gang.slice_topology is not None for gang in gangs)
     if spec.slice_groups:
-        free = [
-            group.topology
-            for number, group in enumerate(spec.slices())
-            if number not in pool.status.unavailable_nodes
-        ]
+        free = [group.topology for number, group in enumerate(spec.slices()) if number not in closed]
         asked = [gang.slice_topology for gang in gangs]
         return all(asked.count(topology) <= free.count(topology or "") for topology in asked)
     sizes = list(spec.node_devices())
@@ -253,7 +257,7 @@ def fits(planned: PlannedPool, gangs: list[Alternative], now_ms: int) -> bool:
     for placement in running:
         for share in placement.nodes:
             sizes[share.node] -= (block_of(placement.devices_per_task, chain) or 99) * share.tasks
-    free_nodes = [0 if node in pool.status.unavailable_nodes else size for node, size in enumerate(sizes)]
+    free_nodes = [0 if node in closed else size for node, size in enumerate(sizes)]
     blocks = [block_of(gang.devices_per_task, chain) for gang in gangs for _ in range(gang.tasks)]
     if any(gang.slice_topology is not None for gang in gangs) or None in blocks:
         return False

@@ -93,6 +93,7 @@ def test_a_reserved_pool_costs_what_lies_idle_too(metrics: Metrics) -> None:
     assert value(metrics, "pool_accelerators_free", **POOL) == 8
     assert value(metrics, "pool_accelerators_believed_free", **POOL) is None
     assert value(metrics, "pool_open", **POOL) == 1
+    assert value(metrics, "pool_nodes_cordoned", **POOL) == 0
     assert value(metrics, "pool_price_usd_per_accelerator_hour", **POOL) == 2
     assert value(metrics, "pool_shadow_price_usd_per_accelerator_hour", **POOL) == 3
     assert value(metrics, "pool_cost_usd_per_hour", use="used", **POOL) == 16

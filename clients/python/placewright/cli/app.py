@@ -11,8 +11,11 @@ from typer.core import TyperCommand
 
 from placewright.cli import exits
 from placewright.cli.brakes import brakes
+from placewright.cli.cordons import cordons
 from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_event, print_many, print_one
+from placewright.cli.pins import pins
+from placewright.cli.queues import queues
 
 if TYPE_CHECKING:
     from placewright.cli.job_file import Document
@@ -62,6 +65,9 @@ def everything(
 
 
 app.add_typer(brakes)
+app.add_typer(cordons)
+app.add_typer(pins)
+app.add_typer(queues)
 
 
 @app.command()

@@ -139,7 +139,9 @@ def pool_state(pool: PoolView) -> str:
         return "deleting"
     if pool.cordon is not None:
         return "cordoned"
-    return "ready" if pool.status.ready else "no launcher"
+    state = "ready" if pool.status.ready else "no launcher"
+    cordoned = len(pool.node_cordons)
+    return f"{state}, {cordoned} {'node' if cordoned == 1 else 'nodes'} cordoned" if cordoned else state
 
 
 def job_lines(job: JobView, now: datetime) -> Iterator[str]:
@@ -199,6 +201,8 @@ def _limits(job: JobView) -> Iterator[str]:
 def _replica_lines(replica: Replica) -> Iterator[str]:
     yield ""
     yield f"replica {replica.index}: {replica.state}, {replica.runs} {'run' if replica.runs == 1 else 'runs'}"
+    if replica.pin is not None:
+        yield f"  pinned to {replica.pin.pool_id} by {replica.pin.principal}: {replica.pin.reason}"
     if replica.deferral is not None:
         yield f"  waits: {replica.deferral} ({replica.deferral.reason})"
         for line in verdict_lines(replica.deferral):

@@ -26,7 +26,7 @@ from placewright.v1 import job_pb2 as placewright_dot_v1_dot_job__pb2
 from placewright.v1 import pool_pb2 as placewright_dot_v1_dot_pool__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"placewright/v1/fleet_service.proto\x12\x0eplacewright.v1\x1a\x18placewright/v1/job.proto\x1a\x19placewright/v1/pool.proto\"m\n\x10\x41pplyPoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12&\n\x04spec\x18\x02 \x01(\x0b\x32\x18.placewright.v1.PoolSpec\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"I\n\x11\x41pplyPoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\"7\n\x0eGetPoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x14\n\x0cmin_revision\x18\x02 \x01(\x03\"5\n\x0fGetPoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\"O\n\x10ListPoolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0cmin_revision\x18\x03 \x01(\x03\"Q\n\x11ListPoolsResponse\x12#\n\x05pools\x18\x01 \x03(\x0b\x32\x14.placewright.v1.Pool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x11\x43ordonPoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"J\n\x12\x43ordonPoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\":\n\x13UncordonPoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"L\n\x14UncordonPoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\"F\n\x11\x44\x65letePoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"J\n\x12\x44\x65letePoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\"H\n\x12\x46orceEndRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"I\n\x13\x46orceEndRunResponse\x12 \n\x03run\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Run\x12\x10\n\x08revision\x18\x02 \x01(\x03\"g\n\x15\x46reezePlanningRequest\x12*\n\x05scope\x18\x01 \x01(\x0b\x32\x1b.placewright.v1.FreezeScope\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"R\n\x16\x46reezePlanningResponse\x12&\n\x06\x66reeze\x18\x01 \x01(\x0b\x32\x16.placewright.v1.Freeze\x12\x10\n\x08revision\x18\x02 \x01(\x03\"Y\n\x17UnfreezePlanningRequest\x12*\n\x05scope\x18\x01 \x01(\x0b\x32\x1b.placewright.v1.FreezeScope\x12\x12\n\nrequest_id\x18\x02 \x01(\t\",\n\x18UnfreezePlanningResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\"*\n\x12ListFreezesRequest\x12\x14\n\x0cmin_revision\x18\x01 \x01(\x03\">\n\x13ListFreezesResponse\x12\'\n\x07\x66reezes\x18\x01 \x03(\x0b\x32\x16.placewright.v1.Freeze2\xfb\x06\n\x0c\x46leetService\x12P\n\tApplyPool\x12 .placewright.v1.ApplyPoolRequest\x1a!.placewright.v1.ApplyPoolResponse\x12J\n\x07GetPool\x12\x1e.placewright.v1.GetPoolRequest\x1a\x1f.placewright.v1.GetPoolResponse\x12P\n\tListPools\x12 .placewright.v1.ListPoolsRequest\x1a!.placewright.v1.ListPoolsResponse\x12S\n\nCordonPool\x12!.placewright.v1.CordonPoolRequest\x1a\".placewright.v1.CordonPoolResponse\x12Y\n\x0cUncordonPool\x12#.placewright.v1.UncordonPoolRequest\x1a$.placewright.v1.UncordonPoolResponse\x12S\n\nDeletePool\x12!.placewright.v1.DeletePoolRequest\x1a\".placewright.v1.DeletePoolResponse\x12_\n\x0e\x46reezePlanning\x12%.placewright.v1.FreezePlanningRequest\x1a&.placewright.v1.FreezePlanningResponse\x12\x65\n\x10UnfreezePlanning\x12\'.placewright.v1.UnfreezePlanningRequest\x1a(.placewright.v1.UnfreezePlanningResponse\x12V\n\x0bListFreezes\x12\".placewright.v1.ListFreezesRequest\x1a#.placewright.v1.ListFreezesResponse\x12V\n\x0b\x46orceEndRun\x12\".placewright.v1.ForceEndRunRequest\x1a#.placewright.v1.ForceEndRunResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"placewright/v1/fleet_service.proto\x12\x0eplacewright.v1\x1a\x18placewright/v1/job.proto\x1a\x19placewright/v1/pool.proto\"m\n\x10\x41pplyPoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12&\n\x04spec\x18\x02 \x01(\x0b\x32\x18.placewright.v1.PoolSpec\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"I\n\x11\x41pplyPoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\"7\n\x0eGetPoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x14\n\x0cmin_revision\x18\x02 \x01(\x03\"5\n\x0fGetPoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\"O\n\x10ListPoolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0cmin_revision\x18\x03 \x01(\x03\"Q\n\x11ListPoolsResponse\x12#\n\x05pools\x18\x01 \x03(\x0b\x32\x14.placewright.v1.Pool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x11\x43ordonPoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"J\n\x12\x43ordonPoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\":\n\x13UncordonPoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"L\n\x14UncordonPoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\"]\n\x12\x43ordonNodesRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x12\n\nnode_names\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"K\n\x13\x43ordonNodesResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\"O\n\x14UncordonNodesRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x12\n\nnode_names\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"M\n\x15UncordonNodesResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\"F\n\x11\x44\x65letePoolRequest\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"J\n\x12\x44\x65letePoolResponse\x12\"\n\x04pool\x18\x01 \x01(\x0b\x32\x14.placewright.v1.Pool\x12\x10\n\x08revision\x18\x02 \x01(\x03\"H\n\x12\x46orceEndRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"I\n\x13\x46orceEndRunResponse\x12 \n\x03run\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Run\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\\\n\x11PinReplicaRequest\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07pool_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"P\n\x12PinReplicaResponse\x12(\n\x07replica\x18\x01 \x01(\x0b\x32\x17.placewright.v1.Replica\x12\x10\n\x08revision\x18\x02 \x01(\x03\"=\n\x13UnpinReplicaRequest\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"R\n\x14UnpinReplicaResponse\x12(\n\x07replica\x18\x01 \x01(\x0b\x32\x17.placewright.v1.Replica\x12\x10\n\x08revision\x18\x02 \x01(\x03\"g\n\x15\x46reezePlanningRequest\x12*\n\x05scope\x18\x01 \x01(\x0b\x32\x1b.placewright.v1.FreezeScope\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"R\n\x16\x46reezePlanningResponse\x12&\n\x06\x66reeze\x18\x01 \x01(\x0b\x32\x16.placewright.v1.Freeze\x12\x10\n\x08revision\x18\x02 \x01(\x03\"Y\n\x17UnfreezePlanningRequest\x12*\n\x05scope\x18\x01 \x01(\x0b\x32\x1b.placewright.v1.FreezeScope\x12\x12\n\nrequest_id\x18\x02 \x01(\t\",\n\x18UnfreezePlanningResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\"*\n\x12ListFreezesRequest\x12\x14\n\x0cmin_revision\x18\x01 \x01(\x03\">\n\x13ListFreezesResponse\x12\'\n\x07\x66reezes\x18\x01 \x03(\x0b\x32\x16.placewright.v1.Freeze2\xe1\t\n\x0c\x46leetService\x12P\n\tApplyPool\x12 .placewright.v1.ApplyPoolRequest\x1a!.placewright.v1.ApplyPoolResponse\x12J\n\x07GetPool\x12\x1e.placewright.v1.GetPoolRequest\x1a\x1f.placewright.v1.GetPoolResponse\x12P\n\tListPools\x12 .placewright.v1.ListPoolsRequest\x1a!.placewright.v1.ListPoolsResponse\x12S\n\nCordonPool\x12!.placewright.v1.CordonPoolRequest\x1a\".placewright.v1.CordonPoolResponse\x12Y\n\x0cUncordonPool\x12#.placewright.v1.UncordonPoolRequest\x1a$.placewright.v1.UncordonPoolResponse\x12V\n\x0b\x43ordonNodes\x12\".placewright.v1.CordonNodesRequest\x1a#.placewright.v1.CordonNodesResponse\x12\\\n\rUncordonNodes\x12$.placewright.v1.UncordonNodesRequest\x1a%.placewright.v1.UncordonNodesResponse\x12S\n\nDeletePool\x12!.placewright.v1.DeletePoolRequest\x1a\".placewright.v1.DeletePoolResponse\x12_\n\x0e\x46reezePlanning\x12%.placewright.v1.FreezePlanningRequest\x1a&.placewright.v1.FreezePlanningResponse\x12\x65\n\x10UnfreezePlanning\x12\'.placewright.v1.UnfreezePlanningRequest\x1a(.placewright.v1.UnfreezePlanningResponse\x12V\n\x0bListFreezes\x12\".placewright.v1.ListFreezesRequest\x1a#.placewright.v1.ListFreezesResponse\x12S\n\nPinReplica\x12!.placewright.v1.PinReplicaRequest\x1a\".placewright.v1.PinReplicaResponse\x12Y\n\x0cUnpinReplica\x12#.placewright.v1.UnpinReplicaRequest\x1a$.placewright.v1.UnpinReplicaResponse\x12V\n\x0b\x46orceEndRun\x12\".placewright.v1.ForceEndRunRequest\x1a#.placewright.v1.ForceEndRunResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,26 +53,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNCORDONPOOLREQUEST']._serialized_end=777
   _globals['_UNCORDONPOOLRESPONSE']._serialized_start=779
   _globals['_UNCORDONPOOLRESPONSE']._serialized_end=855
-  _globals['_DELETEPOOLREQUEST']._serialized_start=857
-  _globals['_DELETEPOOLREQUEST']._serialized_end=927
-  _globals['_DELETEPOOLRESPONSE']._serialized_start=929
-  _globals['_DELETEPOOLRESPONSE']._serialized_end=1003
-  _globals['_FORCEENDRUNREQUEST']._serialized_start=1005
-  _globals['_FORCEENDRUNREQUEST']._serialized_end=1077
-  _globals['_FORCEENDRUNRESPONSE']._serialized_start=1079
-  _globals['_FORCEENDRUNRESPONSE']._serialized_end=1152
-  _globals['_FREEZEPLANNINGREQUEST']._serialized_start=1154
-  _globals['_FREEZEPLANNINGREQUEST']._serialized_end=1257
-  _globals['_FREEZEPLANNINGRESPONSE']._serialized_start=1259
-  _globals['_FREEZEPLANNINGRESPONSE']._serialized_end=1341
-  _globals['_UNFREEZEPLANNINGREQUEST']._serialized_start=1343
-  _globals['_UNFREEZEPLANNINGREQUEST']._serialized_end=1432
-  _globals['_UNFREEZEPLANNINGRESPONSE']._serialized_start=1434
-  _globals['_UNFREEZEPLANNINGRESPONSE']._serialized_end=1478
-  _globals['_LISTFREEZESREQUEST']._serialized_start=1480
-  _globals['_LISTFREEZESREQUEST']._serialized_end=1522
-  _globals['_LISTFREEZESRESPONSE']._serialized_start=1524
-  _globals['_LISTFREEZESRESPONSE']._serialized_end=1586
-  _globals['_FLEETSERVICE']._serialized_start=1589
-  _globals['_FLEETSERVICE']._serialized_end=2480
+  _globals['_CORDONNODESREQUEST']._serialized_start=857
+  _globals['_CORDONNODESREQUEST']._serialized_end=950
+  _globals['_CORDONNODESRESPONSE']._serialized_start=952
+  _globals['_CORDONNODESRESPONSE']._serialized_end=1027
+  _globals['_UNCORDONNODESREQUEST']._serialized_start=1029
+  _globals['_UNCORDONNODESREQUEST']._serialized_end=1108
+  _globals['_UNCORDONNODESRESPONSE']._serialized_start=1110
+  _globals['_UNCORDONNODESRESPONSE']._serialized_end=1187
+  _globals['_DELETEPOOLREQUEST']._serialized_start=1189
+  _globals['_DELETEPOOLREQUEST']._serialized_end=1259
+  _globals['_DELETEPOOLRESPONSE']._serialized_start=1261
+  _globals['_DELETEPOOLRESPONSE']._serialized_end=1335
+  _globals['_FORCEENDRUNREQUEST']._serialized_start=1337
+  _globals['_FORCEENDRUNREQUEST']._serialized_end=1409
+  _globals['_FORCEENDRUNRESPONSE']._serialized_start=1411
+  _globals['_FORCEENDRUNRESPONSE']._serialized_end=1484
+  _globals['_PINREPLICAREQUEST']._serialized_start=1486
+  _globals['_PINREPLICAREQUEST']._serialized_end=1578
+  _globals['_PINREPLICARESPONSE']._serialized_start=1580
+  _globals['_PINREPLICARESPONSE']._serialized_end=1660
+  _globals['_UNPINREPLICAREQUEST']._serialized_start=1662
+  _globals['_UNPINREPLICAREQUEST']._serialized_end=1723
+  _globals['_UNPINREPLICARESPONSE']._serialized_start=1725
+  _globals['_UNPINREPLICARESPONSE']._serialized_end=1807
+  _globals['_FREEZEPLANNINGREQUEST']._serialized_start=1809
+  _globals['_FREEZEPLANNINGREQUEST']._serialized_end=1912
+  _globals['_FREEZEPLANNINGRESPONSE']._serialized_start=1914
+  _globals['_FREEZEPLANNINGRESPONSE']._serialized_end=1996
+  _globals['_UNFREEZEPLANNINGREQUEST']._serialized_start=1998
+  _globals['_UNFREEZEPLANNINGREQUEST']._serialized_end=2087
+  _globals['_UNFREEZEPLANNINGRESPONSE']._serialized_start=2089
+  _globals['_UNFREEZEPLANNINGRESPONSE']._serialized_end=2133
+  _globals['_LISTFREEZESREQUEST']._serialized_start=2135
+  _globals['_LISTFREEZESREQUEST']._serialized_end=2177
+  _globals['_LISTFREEZESRESPONSE']._serialized_start=2179
+  _globals['_LISTFREEZESRESPONSE']._serialized_end=2241
+  _globals['_FLEETSERVICE']._serialized_start=2244
+  _globals['_FLEETSERVICE']._serialized_end=3493
 # @@protoc_insertion_point(module_scope)

@@ -94,6 +94,44 @@ class UncordonPoolResponse(_message.Message):
     revision: int
     def __init__(self, pool: _Optional[_Union[_pool_pb2.Pool, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
 
+class CordonNodesRequest(_message.Message):
+    __slots__ = ("pool_id", "node_names", "reason", "request_id")
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_NAMES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    pool_id: str
+    node_names: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    request_id: str
+    def __init__(self, pool_id: _Optional[str] = ..., node_names: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class CordonNodesResponse(_message.Message):
+    __slots__ = ("pool", "revision")
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    pool: _pool_pb2.Pool
+    revision: int
+    def __init__(self, pool: _Optional[_Union[_pool_pb2.Pool, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class UncordonNodesRequest(_message.Message):
+    __slots__ = ("pool_id", "node_names", "request_id")
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_NAMES_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    pool_id: str
+    node_names: _containers.RepeatedScalarFieldContainer[str]
+    request_id: str
+    def __init__(self, pool_id: _Optional[str] = ..., node_names: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class UncordonNodesResponse(_message.Message):
+    __slots__ = ("pool", "revision")
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    pool: _pool_pb2.Pool
+    revision: int
+    def __init__(self, pool: _Optional[_Union[_pool_pb2.Pool, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
 class DeletePoolRequest(_message.Message):
     __slots__ = ("pool_id", "etag", "request_id")
     POOL_ID_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +167,42 @@ class ForceEndRunResponse(_message.Message):
     run: _job_pb2.Run
     revision: int
     def __init__(self, run: _Optional[_Union[_job_pb2.Run, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class PinReplicaRequest(_message.Message):
+    __slots__ = ("replica_id", "pool_id", "reason", "request_id")
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    replica_id: str
+    pool_id: str
+    reason: str
+    request_id: str
+    def __init__(self, replica_id: _Optional[str] = ..., pool_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class PinReplicaResponse(_message.Message):
+    __slots__ = ("replica", "revision")
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    replica: _job_pb2.Replica
+    revision: int
+    def __init__(self, replica: _Optional[_Union[_job_pb2.Replica, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class UnpinReplicaRequest(_message.Message):
+    __slots__ = ("replica_id", "request_id")
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    replica_id: str
+    request_id: str
+    def __init__(self, replica_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class UnpinReplicaResponse(_message.Message):
+    __slots__ = ("replica", "revision")
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    replica: _job_pb2.Replica
+    revision: int
+    def __init__(self, replica: _Optional[_Union[_job_pb2.Replica, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class FreezePlanningRequest(_message.Message):
     __slots__ = ("scope", "reason", "request_id")

@@ -60,6 +60,16 @@ class FleetServiceStub:
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolResponse.FromString,
                 _registered_method=True)
+        self.CordonNodes = channel.unary_unary(
+                '/placewright.v1.FleetService/CordonNodes',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.CordonNodesRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.CordonNodesResponse.FromString,
+                _registered_method=True)
+        self.UncordonNodes = channel.unary_unary(
+                '/placewright.v1.FleetService/UncordonNodes',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesResponse.FromString,
+                _registered_method=True)
         self.DeletePool = channel.unary_unary(
                 '/placewright.v1.FleetService/DeletePool',
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.DeletePoolRequest.SerializeToString,
@@ -79,6 +89,16 @@ class FleetServiceStub:
                 '/placewright.v1.FleetService/ListFreezes',
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesResponse.FromString,
+                _registered_method=True)
+        self.PinReplica = channel.unary_unary(
+                '/placewright.v1.FleetService/PinReplica',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.PinReplicaRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.PinReplicaResponse.FromString,
+                _registered_method=True)
+        self.UnpinReplica = channel.unary_unary(
+                '/placewright.v1.FleetService/UnpinReplica',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaResponse.FromString,
                 _registered_method=True)
         self.ForceEndRun = channel.unary_unary(
                 '/placewright.v1.FleetService/ForceEndRun',
@@ -126,6 +146,21 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CordonNodes(self, request, context):
+        """CordonNodes stops new placements on nodes of a pool; what runs there goes on. It survives restarts and what
+        the launcher reports. A cordoned node keeps its reason. A node that the pool does not have is NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UncordonNodes(self, request, context):
+        """UncordonNodes allows placements on nodes again; those that are not cordoned do not matter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeletePool(self, request, context):
         """DeletePool stops new placements and removes the pool when its last run has ended.
         """
@@ -150,6 +185,21 @@ class FleetServiceServicer:
 
     def ListFreezes(self, request, context):
         """ListFreezes gives every freeze.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PinReplica(self, request, context):
+        """PinReplica places a replica on one pool only, from when it answers; its live run is neither moved nor preempted.
+        A replica that is pinned to that pool keeps its pin; one to another pool is replaced.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpinReplica(self, request, context):
+        """UnpinReplica lets a replica be placed anywhere again. Without a pin it changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,6 +240,16 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonPoolResponse.SerializeToString,
             ),
+            'CordonNodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.CordonNodes,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.CordonNodesRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.CordonNodesResponse.SerializeToString,
+            ),
+            'UncordonNodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.UncordonNodes,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesResponse.SerializeToString,
+            ),
             'DeletePool': grpc.unary_unary_rpc_method_handler(
                     servicer.DeletePool,
                     request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.DeletePoolRequest.FromString,
@@ -209,6 +269,16 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.ListFreezes,
                     request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_fleet__service__pb2.ListFreezesResponse.SerializeToString,
+            ),
+            'PinReplica': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinReplica,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.PinReplicaRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.PinReplicaResponse.SerializeToString,
+            ),
+            'UnpinReplica': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpinReplica,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaResponse.SerializeToString,
             ),
             'ForceEndRun': grpc.unary_unary_rpc_method_handler(
                     servicer.ForceEndRun,
@@ -363,6 +433,60 @@ class FleetService:
             _registered_method=True)
 
     @staticmethod
+    def CordonNodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/CordonNodes',
+            placewright_dot_v1_dot_fleet__service__pb2.CordonNodesRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.CordonNodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UncordonNodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/UncordonNodes',
+            placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.UncordonNodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeletePool(request,
             target,
             options=(),
@@ -460,6 +584,60 @@ class FleetService:
             '/placewright.v1.FleetService/ListFreezes',
             placewright_dot_v1_dot_fleet__service__pb2.ListFreezesRequest.SerializeToString,
             placewright_dot_v1_dot_fleet__service__pb2.ListFreezesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinReplica(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/PinReplica',
+            placewright_dot_v1_dot_fleet__service__pb2.PinReplicaRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.PinReplicaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpinReplica(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/UnpinReplica',
+            placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.UnpinReplicaResponse.FromString,
             options,
             channel_credentials,
             insecure,

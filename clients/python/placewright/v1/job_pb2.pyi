@@ -54,6 +54,8 @@ class DeferralReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEFERRAL_REASON_AVAILABILITY_DOUBTED: _ClassVar[DeferralReason]
     DEFERRAL_REASON_HELD: _ClassVar[DeferralReason]
     DEFERRAL_REASON_FROZEN: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_SHADOW: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_PINNED: _ClassVar[DeferralReason]
     DEFERRAL_REASON_OVER_QUOTA: _ClassVar[DeferralReason]
 
 class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -69,6 +71,7 @@ class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     POOL_VERDICT_AVAILABILITY_DOUBTED: _ClassVar[PoolVerdict]
     POOL_VERDICT_OUTBID: _ClassVar[PoolVerdict]
     POOL_VERDICT_FROZEN: _ClassVar[PoolVerdict]
+    POOL_VERDICT_PINNED_ELSEWHERE: _ClassVar[PoolVerdict]
     POOL_VERDICT_OVER_QUOTA: _ClassVar[PoolVerdict]
 
 class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -125,6 +128,8 @@ DEFERRAL_REASON_BACKING_OFF: DeferralReason
 DEFERRAL_REASON_AVAILABILITY_DOUBTED: DeferralReason
 DEFERRAL_REASON_HELD: DeferralReason
 DEFERRAL_REASON_FROZEN: DeferralReason
+DEFERRAL_REASON_SHADOW: DeferralReason
+DEFERRAL_REASON_PINNED: DeferralReason
 DEFERRAL_REASON_OVER_QUOTA: DeferralReason
 POOL_VERDICT_UNSPECIFIED: PoolVerdict
 POOL_VERDICT_OTHER_ACCELERATOR: PoolVerdict
@@ -137,6 +142,7 @@ POOL_VERDICT_FULL: PoolVerdict
 POOL_VERDICT_AVAILABILITY_DOUBTED: PoolVerdict
 POOL_VERDICT_OUTBID: PoolVerdict
 POOL_VERDICT_FROZEN: PoolVerdict
+POOL_VERDICT_PINNED_ELSEWHERE: PoolVerdict
 POOL_VERDICT_OVER_QUOTA: PoolVerdict
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_PLACED: RunState
@@ -323,7 +329,7 @@ class Freeze(_message.Message):
     def __init__(self, scope: _Optional[_Union[FreezeScope, _Mapping]] = ..., reason: _Optional[str] = ..., principal: _Optional[str] = ..., frozen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Deferral(_message.Message):
-    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision", "freeze", "quota")
+    __slots__ = ("reason", "verdicts", "accelerators_needed", "accelerators_free_max", "cheapest_cost_usd_micros_per_useful_hour", "worth_usd_micros_per_useful_hour", "not_before", "planned_revision", "freeze", "pool_id", "quota")
     REASON_FIELD_NUMBER: _ClassVar[int]
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
     ACCELERATORS_NEEDED_FIELD_NUMBER: _ClassVar[int]
@@ -333,6 +339,7 @@ class Deferral(_message.Message):
     NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]
     PLANNED_REVISION_FIELD_NUMBER: _ClassVar[int]
     FREEZE_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
     QUOTA_FIELD_NUMBER: _ClassVar[int]
     reason: DeferralReason
     verdicts: _containers.RepeatedCompositeFieldContainer[VerdictCount]
@@ -343,8 +350,9 @@ class Deferral(_message.Message):
     not_before: _timestamp_pb2.Timestamp
     planned_revision: int
     freeze: Freeze
+    pool_id: str
     quota: QuotaShortage
-    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ..., freeze: _Optional[_Union[Freeze, _Mapping]] = ..., quota: _Optional[_Union[QuotaShortage, _Mapping]] = ...) -> None: ...
+    def __init__(self, reason: _Optional[_Union[DeferralReason, str]] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., accelerators_needed: _Optional[int] = ..., accelerators_free_max: _Optional[int] = ..., cheapest_cost_usd_micros_per_useful_hour: _Optional[int] = ..., worth_usd_micros_per_useful_hour: _Optional[int] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., planned_revision: _Optional[int] = ..., freeze: _Optional[_Union[Freeze, _Mapping]] = ..., pool_id: _Optional[str] = ..., quota: _Optional[_Union[QuotaShortage, _Mapping]] = ...) -> None: ...
 
 class QuotaShortage(_message.Message):
     __slots__ = ("queue", "cohort", "resource", "needed", "available", "limit")
@@ -453,20 +461,34 @@ class Run(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., run_number: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., stop_reason: _Optional[_Union[EndReason, str]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., placed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., exit_code: _Optional[int] = ..., message: _Optional[str] = ..., value: _Optional[_Union[PlacementValue, _Mapping]] = ...) -> None: ...
 
 class Replica(_message.Message):
-    __slots__ = ("replica_id", "index", "state", "deferral", "newest_run", "run_count")
+    __slots__ = ("replica_id", "index", "state", "deferral", "newest_run", "run_count", "pin")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     DEFERRAL_FIELD_NUMBER: _ClassVar[int]
     NEWEST_RUN_FIELD_NUMBER: _ClassVar[int]
     RUN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PIN_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     index: int
     state: ReplicaState
     deferral: Deferral
     newest_run: Run
     run_count: int
-    def __init__(self, replica_id: _Optional[str] = ..., index: _Optional[int] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., newest_run: _Optional[_Union[Run, _Mapping]] = ..., run_count: _Optional[int] = ...) -> None: ...
+    pin: Pin
+    def __init__(self, replica_id: _Optional[str] = ..., index: _Optional[int] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., newest_run: _Optional[_Union[Run, _Mapping]] = ..., run_count: _Optional[int] = ..., pin: _Optional[_Union[Pin, _Mapping]] = ...) -> None: ...
+
+class Pin(_message.Message):
+    __slots__ = ("pool_id", "reason", "principal", "pinned_at")
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    PINNED_AT_FIELD_NUMBER: _ClassVar[int]
+    pool_id: str
+    reason: str
+    principal: str
+    pinned_at: _timestamp_pb2.Timestamp
+    def __init__(self, pool_id: _Optional[str] = ..., reason: _Optional[str] = ..., principal: _Optional[str] = ..., pinned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Hold(_message.Message):
     __slots__ = ("reason", "principal", "held_at")

@@ -77,6 +77,14 @@ class Cordon(_message.Message):
     cordoned_at: _timestamp_pb2.Timestamp
     def __init__(self, reason: _Optional[str] = ..., principal: _Optional[str] = ..., cordoned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class NodeCordon(_message.Message):
+    __slots__ = ("node", "cordon")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    CORDON_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    cordon: Cordon
+    def __init__(self, node: _Optional[str] = ..., cordon: _Optional[_Union[Cordon, _Mapping]] = ...) -> None: ...
+
 class PoolUsage(_message.Message):
     __slots__ = ("accelerators", "accelerators_used", "runs", "accelerators_believed_free")
     ACCELERATORS_FIELD_NUMBER: _ClassVar[int]
@@ -90,7 +98,7 @@ class PoolUsage(_message.Message):
     def __init__(self, accelerators: _Optional[int] = ..., accelerators_used: _Optional[int] = ..., runs: _Optional[int] = ..., accelerators_believed_free: _Optional[int] = ...) -> None: ...
 
 class Pool(_message.Message):
-    __slots__ = ("pool_id", "spec", "status", "cordon", "deleting", "usage", "etag", "revision")
+    __slots__ = ("pool_id", "spec", "status", "cordon", "deleting", "usage", "etag", "revision", "node_cordons")
     POOL_ID_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +107,7 @@ class Pool(_message.Message):
     USAGE_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    NODE_CORDONS_FIELD_NUMBER: _ClassVar[int]
     pool_id: str
     spec: PoolSpec
     status: PoolStatus
@@ -107,4 +116,5 @@ class Pool(_message.Message):
     usage: PoolUsage
     etag: str
     revision: int
-    def __init__(self, pool_id: _Optional[str] = ..., spec: _Optional[_Union[PoolSpec, _Mapping]] = ..., status: _Optional[_Union[PoolStatus, _Mapping]] = ..., cordon: _Optional[_Union[Cordon, _Mapping]] = ..., deleting: _Optional[bool] = ..., usage: _Optional[_Union[PoolUsage, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    node_cordons: _containers.RepeatedCompositeFieldContainer[NodeCordon]
+    def __init__(self, pool_id: _Optional[str] = ..., spec: _Optional[_Union[PoolSpec, _Mapping]] = ..., status: _Optional[_Union[PoolStatus, _Mapping]] = ..., cordon: _Optional[_Union[Cordon, _Mapping]] = ..., deleting: _Optional[bool] = ..., usage: _Optional[_Union[PoolUsage, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ..., node_cordons: _Optional[_Iterable[_Union[NodeCordon, _Mapping]]] = ...) -> None: ...
