@@ -65,18 +65,21 @@ def snapshot_of(
 def usage_of(state: State) -> tuple[Usage, ...]:
     """What live runs use, by queue and accelerator."""
     accelerators, charged = Counter[tuple[QueueName, AcceleratorName]](), Counter[tuple[str, str]]()
+    useful = Counter[tuple[str, str]]()
     for run in state.all_live_runs():
         job = state.job(run.job_id)
         assert job is not None, run
         line = (job.spec.queue, run.placement.accelerator)
         accelerators[line] += run.placement.accelerators
         charged[line] += run.placement.charged_usd_micros_per_hour
+        useful[line] += job.spec.alternatives[run.placement.alternative_index].gang_speed_permille
     return tuple(
         Usage(
             queue=line[0],
             accelerator=line[1],
             accelerators=accelerators[line],
             charged_usd_micros_per_hour=charged[line],
+            useful_permille=useful[line],
         )
         for line in sorted(accelerators)
     )
