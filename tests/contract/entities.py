@@ -19,7 +19,17 @@ from scheduler.model.job import (
     TaskGroup,
     Training,
 )
-from scheduler.model.pool import Availability, Cordon, NodeGroup, Pool, PoolSpec, PoolStatus, SliceGroup
+from scheduler.model.pool import (
+    Availability,
+    CapacityFall,
+    Cordon,
+    NodeGroup,
+    PendingPrice,
+    Pool,
+    PoolSpec,
+    PoolStatus,
+    SliceGroup,
+)
 from scheduler.model.records import Entity, IdempotencyRecord, LaunchPayload
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import EndReason, NodeShare, Placement, Run, RunState
@@ -180,6 +190,10 @@ def pools(draw: st.DrawFn) -> Pool:
     )
     status = st.builds(PoolStatus, ready=st.booleans(), unavailable_nodes=tuples_of(counts), message=texts)
     availability = st.builds(Availability, accelerators=counts, changed_at_ms=times_ms)
+    pending_price = st.builds(
+        PendingPrice, usd_micros_per_accelerator_hour=micros, principal=texts, asked_at_ms=times_ms
+    )
+    fall = st.builds(CapacityFall, principal=texts, fallen_at_ms=times_ms)
     cordon = st.builds(Cordon, reason=texts, principal=texts, cordoned_at_ms=times_ms)
     return Pool(
         id=draw(ids),
@@ -188,6 +202,9 @@ def pools(draw: st.DrawFn) -> Pool:
         cordon=draw(st.none() | cordon),
         availability=draw(availability) if is_rented else None,
         deleting=draw(st.booleans()),
+        pending_price=draw(st.none() | pending_price),
+        confirmed_accelerators=draw(counts if (fallen := draw(st.none() | fall)) else st.none() | counts),
+        capacity_fall=fallen,
     )
 
 

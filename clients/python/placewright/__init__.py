@@ -36,7 +36,16 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from placewright.job import Job
-    from placewright.pools import Cordon, NodeGroup, PoolSpec, PoolStatus, PoolUsage, PoolView, SliceGroup
+    from placewright.pools import (
+        Cordon,
+        NodeGroup,
+        PoolJump,
+        PoolSpec,
+        PoolStatus,
+        PoolUsage,
+        PoolView,
+        SliceGroup,
+    )
     from placewright.reasons import (
         Deferral,
         Freeze,
@@ -65,6 +74,7 @@ if TYPE_CHECKING:
         JobKind,
         JobPhase,
         Market,
+        PoolJumpKind,
         PoolVerdict,
         ReplicaState,
         RunState,
@@ -106,6 +116,7 @@ __all__ = [
     "PoolView",
     "PoolStatus",
     "PoolUsage",
+    "PoolJump",
     "Cordon",
     # words
     "JobKind",
@@ -119,6 +130,7 @@ __all__ = [
     "WaitFor",
     "WatchEventKind",
     "HealthStatus",
+    "PoolJumpKind",
     # errors
     "PlacewrightError",
     "InvalidRequest",
@@ -149,13 +161,15 @@ _MODULES = {
         "Freeze", "RunnerUp",
     ),
     "strings": ("Location",),
-    "pools": ("PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon"),
+    "pools": (
+        "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "PoolJump", "Cordon",
+    ),
     "views": (
         "Hold", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",
-        "Market", "WaitFor", "WatchEventKind", "HealthStatus",
+        "Market", "WaitFor", "WatchEventKind", "HealthStatus", "PoolJumpKind",
     ),
     "errors": (
         "PlacewrightError", "InvalidRequest", "NotFound", "AlreadyExists", "RequestIdReused",

@@ -101,6 +101,41 @@ def freezes(
         )
 
 
+@brakes.command()
+def confirm(
+    context: typer.Context,
+    pool_id: Annotated[str, typer.Argument(metavar="POOL", help="The pool's id.")],
+    price: Annotated[bool, typer.Option("--price", help="The price that waits is meant.")] = False,
+    capacity: Annotated[bool, typer.Option("--capacity", help="The capacity is really gone.")] = False,
+    request_id: RequestIdOption = "",
+    output: OutputOption = Output.NAME,
+    address: AddressOption = None,
+) -> None:
+    """Confirm a pool's jump of price or capacity; with neither option, show what waits."""
+    with exits.connected(address or context.obj) as client:
+        from placewright.cli.tables import print_pools
+
+        pool = client.get_pool(pool_id)
+        for jump in pool.unconfirmed_jumps:
+            exits.tell(f"{pool_id}: {jump}, by {jump.principal} since {jump.since}")
+        values = {str(jump.what): jump.unconfirmed for jump in pool.unconfirmed_jumps}
+        if not (price or capacity):
+            exits.tell("to confirm: --price, --capacity" if values else f"{pool_id}: nothing to confirm")
+            return
+        for option, is_given in (("price", price), ("capacity", capacity)):
+            if is_given and option not in values:
+                exits.tell(f"error: --{option}: {pool_id} has no {option} to confirm")
+                raise typer.Exit(exits.REFUSED)
+        taken = client.confirm_pool(
+            pool_id,
+            price_usd_micros=values["price"] if price else None,
+            accelerators=values["capacity"] if capacity else None,
+            request_id=request_id or None,
+        )
+        exits.tell(f"{pool_id}: confirmed")
+        print_one(taken, output, name=pool_id, table=lambda one: print_pools([one]))
+
+
 def _print_freezes(found: Sequence[Freeze]) -> None:
     for each in found:
         typer.echo(str(each))
