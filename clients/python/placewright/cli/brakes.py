@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -113,14 +114,15 @@ def confirm(
 ) -> None:
     """Confirm a pool's jump of price or capacity; with neither option, show what waits."""
     with exits.connected(address or context.obj) as client:
-        from placewright.cli.tables import print_pools
+        from placewright.cli.tables import age, print_pools
 
-        pool = client.get_pool(pool_id)
+        pool, now = client.get_pool(pool_id), datetime.now(timezone.utc)
         for jump in pool.unconfirmed_jumps:
-            exits.tell(f"{pool_id}: {jump}, by {jump.principal} since {jump.since}")
+            exits.tell(f"{pool_id}: {jump}, by {jump.principal} {age(jump.since, now)} ago")
         values = {str(jump.what): jump.unconfirmed for jump in pool.unconfirmed_jumps}
         if not (price or capacity):
-            exits.tell("to confirm: --price, --capacity" if values else f"{pool_id}: nothing to confirm")
+            options = ", ".join(f"--{what}" for what in values)
+            exits.tell(f"to confirm: {options}" if values else f"{pool_id}: nothing to confirm")
             return
         for option, is_given in (("price", price), ("capacity", capacity)):
             if is_given and option not in values:
