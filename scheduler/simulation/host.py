@@ -7,6 +7,7 @@ from random import Random
 from typing import Protocol
 
 from scheduler.model.ids import PoolId, RunId
+from scheduler.model.pool import PoolStatus
 from scheduler.model.run import EndReason, Run
 from scheduler.simulation.surroundings import Surroundings
 from scheduler.simulation.virtual_time import VirtualClock
@@ -14,6 +15,9 @@ from scheduler.simulation.world import Work
 
 FENCE_MARGIN_PARTS = 4  # a quarter of the lease is kept for stopping
 KILLED_EXIT_CODE = 137
+NODES_MAX = 16  # of a pool
+READY, GONE = PoolStatus(ready=True), PoolStatus(message="its machines are gone")
+BLIND = PoolStatus(ready=True, unavailable_nodes=tuple(range(NODES_MAX)))
 
 
 class TaskAuditor(Protocol):
@@ -104,6 +108,7 @@ class Hosts:
         self._lives: dict[RunId, asyncio.Task[None]] = {}
         self.clock = VirtualClock(drift_ppm=around.drift_ppm_of(name))
         self.lost_pools: dict[PoolId, None] = {}
+        self.unseen_pools: dict[PoolId, None] = {}
 
     def take_lease(self, lease: Lease) -> None:
         """The launcher has written its lease; watchdogs look at once when it got shorter."""
@@ -147,6 +152,19 @@ class Hosts:
 
     def return_pool(self, pool_id: PoolId) -> None:
         self.lost_pools.pop(pool_id, None)
+
+    def status_of(self, pool_id: PoolId) -> PoolStatus:
+        """What the launcher says of a pool."""
+        if pool_id in self.lost_pools:
+            return GONE
+        return BLIND if pool_id in self.unseen_pools else READY
+
+    def lose_sight_of(self, pool_id: PoolId) -> None:
+        """The launcher sees no machine of a pool any more; they are there and go on."""
+        self.unseen_pools[pool_id] = None
+
+    def see_again(self, pool_id: PoolId) -> None:
+        self.unseen_pools.pop(pool_id, None)
 
     def forget(self, run_id: RunId) -> None:
         """Drop the record of a run that has ended."""

@@ -71,7 +71,12 @@ class Operator:
             self._specs[pool_id] = spec
 
     async def misprice(
-        self, pool_id: PoolId, *, factor: int, lasts: Callable[[], Coroutine[Any, Any, None]]
+        self,
+        pool_id: PoolId,
+        *,
+        factor: int,
+        insists: bool,
+        lasts: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         """Apply a pool with its price multiplied, and after a while with the right one again."""
         spec = self._specs.get(pool_id)
@@ -79,9 +84,23 @@ class Operator:
             price = spec.price_usd_micros_per_accelerator_hour
             self._around.trace.add(f"the price of {pool_id} is written {factor} times as high")
             await self._apply(pool_id, replace(spec, price_usd_micros_per_accelerator_hour=price * factor))
+            if insists:
+                await self._confirm_price(pool_id, price * factor)
             await lasts()
             spec = self._specs.get(pool_id, spec)
             await self._apply(pool_id, replace(spec, price_usd_micros_per_accelerator_hour=price))
+            if insists:
+                await self._confirm_price(pool_id, price)
+
+    async def _confirm_price(self, pool_id: PoolId, price: int) -> None:
+        """Say that the price is meant; it may wait no more."""
+        caller = self._caller()
+        self._records.jumps.meant(pool_id, price)
+        await self._do(
+            lambda p: p.fleet.confirm(
+                pool_id, price_usd_micros=price, accelerators=None, generation=None, caller=caller
+            )
+        )
 
     async def _cordon(self) -> None:
         pool_id = self._pool_id()

@@ -66,6 +66,11 @@ STATE_GAUGES = (
         (*POOL, "use"),
         "usd_per_hour",
     ),
+    StateGauge(
+        "pool_jumps_unconfirmed",
+        "1 while the pool's price or capacity jumps and no operator has confirmed it, else 0.",
+        ("pool", "what"),
+    ),
     StateGauge("frozen", "Freezes of planning by scope; what they cover gets nothing new.", ("scope",)),
     StateGauge("launcher_sessions", "The newest session of each launcher, by state.", ("state",)),
 )

@@ -12,10 +12,12 @@ import pytest
 from scheduler.control.cycle import Cycle
 from scheduler.control.expiry import Expiry
 from scheduler.control.leases import LeaseWatch, LossGuard
-from scheduler.model import quarantine
+from scheduler.model import jumps, quarantine
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
+from scheduler.model.plan import PlannedPool
+from scheduler.model.pool import Pool
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
@@ -24,6 +26,7 @@ from scheduler.model.transaction import Commit, Outcome, Transaction
 from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
+from scheduler.model.view import usable_accelerators
 from scheduler.planning import snapshot
 from scheduler.service import launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
@@ -213,6 +216,26 @@ SHORT_OUTAGES = Faults(chaos_every_ms=10_000, chaos=(Trouble.STORE_IS_AWAY,))
 
 STALLS = Faults(chaos_every_ms=20_000, chaos=(Trouble.SERVICE_STALLS,), slow_permille=100, lag_ms=500)
 
+MISHAPS = Faults(mishaps_every_ms=10_000)
+
+planned_pool = snapshot.planned_pool
+
+
+def planned_as_asked(state: State, pool: Pool) -> PlannedPool:
+    """A pool that is planned with at the price that waits."""
+    if (waits := pool.pending_price) is not None:
+        price = waits.usd_micros_per_accelerator_hour
+        pool = replace(pool, spec=replace(pool.spec, price_usd_micros_per_accelerator_hour=price))
+    return planned_pool(state, pool)
+
+
+def due_where_nothing_is_left_ms(state: State, job: Job, run: Run) -> int | None:
+    """What runs where nothing is said to be left is stopped at once."""
+    pool = state.pool(run.pool_id)
+    is_left = pool is None or usable_accelerators(pool) > 0 or run.running_at_ms is None
+    return due_at_ms(state, job, run) if is_left or run.stop_reason else 0
+
+
 CASES = [
     Case(
         id="store_that_does_not_check_the_fence",
@@ -329,6 +352,30 @@ CASES = [
         finds="live at once|ended or is unknown|after its end",
         faults=LOST_TAILS,
         broken=[(launchers, "adopted", lambda *_, **__: None), (Stream, "tell_of_run", told_of_nothing)],
+    ),
+    Case(
+        id="price_that_jumps_and_is_in_force_at_once",
+        finds="the price of pool-. jumped from",
+        faults=MISHAPS,
+        broken=[(jumps, "is_price_jump", lambda *_: False)],
+    ),
+    Case(
+        id="plan_at_a_price_that_waits",
+        finds="is charged",
+        faults=MISHAPS,
+        broken=[(snapshot, "planned_pool", planned_as_asked)],
+    ),
+    Case(
+        id="capacity_that_falls_and_is_not_marked",
+        finds="and is not marked",
+        faults=MISHAPS,
+        broken=[(jumps, "is_capacity_fall", lambda *_: False)],
+    ),
+    Case(
+        id="leader_that_stops_what_runs_on_a_capacity_that_fell",
+        finds="is stopped as timeout while pool-. jumps",
+        faults=MISHAPS,
+        broken=[(settling, "due_at_ms", due_where_nothing_is_left_ms)],
     ),
     Case(
         id="watch_that_resumes_without_what_it_missed",

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Cordon,
         NodeCordon,
         NodeGroup,
+        PoolJump,
         PoolSpec,
         PoolStatus,
         PoolUsage,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         JobKind,
         JobPhase,
         Market,
+        PoolJumpKind,
         PoolVerdict,
         ReplicaState,
         RunState,
@@ -121,6 +123,7 @@ __all__ = [
     "QueueView",
     "PoolStatus",
     "PoolUsage",
+    "PoolJump",
     "Cordon",
     "NodeCordon",
     # words
@@ -135,6 +138,7 @@ __all__ = [
     "WaitFor",
     "WatchEventKind",
     "HealthStatus",
+    "PoolJumpKind",
     # errors
     "PlacewrightError",
     "InvalidRequest",
@@ -166,7 +170,8 @@ _MODULES = {
     ),
     "strings": ("Location",),
     "pools": (
-        "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon", "NodeCordon",
+        "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "PoolJump", "Cordon",
+        "NodeCordon",
     ),
     "queues": ("QueueView",),
     "views": (
@@ -174,7 +179,7 @@ _MODULES = {
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",
-        "Market", "WaitFor", "WatchEventKind", "HealthStatus",
+        "Market", "WaitFor", "WatchEventKind", "HealthStatus", "PoolJumpKind",
     ),
     "errors": (
         "PlacewrightError", "InvalidRequest", "NotFound", "AlreadyExists", "RequestIdReused",

@@ -12,6 +12,7 @@ from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Committed, Fence, Outcome, StaleFence, Transaction
 from scheduler.simulation.auditor import capacity
+from scheduler.simulation.auditor.jumps import JumpsAuditor
 from scheduler.simulation.auditor.steps import step_faults
 from scheduler.simulation.trace import Trace
 from scheduler.simulation.world import World
@@ -82,6 +83,7 @@ class RecordsAuditor:
         self._fence: Fence | None = None
         self._fences: dict[int, tuple[str, str]] = {}
         self.counts: dict[str, int] = {}
+        self.jumps = JumpsAuditor(violated, self.count)
 
     # --- the leader ---
 
@@ -180,11 +182,11 @@ class RecordsAuditor:
         for key in commit.removed:
             self._removed(key)
         for record in commit.records:
-            old = before[key_of(record.entity)]
-            self._check(record, None if old is None else old)
+            self._check(record, before[key_of(record.entity)])
         for record in commit.records:
             if isinstance(record.entity, Replica):
                 self._check_live_run(record.entity)
+        self.jumps.committed(commit, before, self.records)
 
     def _is_same_spec(self, pool: Pool) -> bool:
         held = self.records.get(key_of(pool))
@@ -214,8 +216,6 @@ class RecordsAuditor:
             case LauncherSession() as session:
                 assert before is None or isinstance(before, LauncherSession)
                 self._check_session(session, before)
-            case _:
-                pass
 
     def _check_run(self, run: Run, old: Run | None) -> None:
         if old is None:

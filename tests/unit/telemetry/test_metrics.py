@@ -69,7 +69,7 @@ def test_no_label_can_grow_without_bound(metrics: Metrics) -> None:
     allowed = {
         "accelerator", "code", "end_reason", "method", "operation", "outcome", "phase", "pool",
         "priority_class", "provider", "market", "queue", "reason", "result", "rpc", "scope", "state",
-        "status", "use", "le",
+        "status", "use", "what", "le",
     }  # fmt: skip
 
     labels = {label for family in declared(metrics) for sample in family.samples for label in sample.labels}
