@@ -15,7 +15,6 @@ from scheduler.service.jobs import Holder
 from scheduler.simulation.operators import OPERATOR, Operator
 from scheduler.simulation.process import ServiceProcess
 
-BRAKES_EVERY_MS_MAX = 60_000
 BRAKED_MS_MAX = 60_000
 
 Ask = Callable[[ServiceProcess], Coroutine[Any, Any, object]]
@@ -24,10 +23,10 @@ Ask = Callable[[ServiceProcess], Coroutine[Any, Any, object]]
 class BrakingOperator(Operator):
     """Puts a brake on now and then; whatever it put on, it takes off."""
 
-    async def live_until(self, calm: asyncio.Event) -> None:
+    async def live_until(self, calm: asyncio.Event, *, every_ms_max: int) -> None:
         self._draw = Random(f"{self._around.world.seed}/brakes")
         acts = (self._hold_job, self._freeze, self._pin, self._cordon_nodes)
-        while not await _rang(calm, self._draw.randint(1_000, BRAKES_EVERY_MS_MAX)):
+        while not await _rang(calm, self._draw.randint(1_000, every_ms_max)):
             brake = self._draw.choice(acts)()
             if brake is not None:
                 await self._for_a_while(*brake, calm=calm)

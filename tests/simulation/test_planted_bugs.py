@@ -366,7 +366,7 @@ CASES = [
         id="replica_that_takes_what_it_has_not_seen_for_unknown",
         finds="nothing comes of it",
         faults=Faults(lag_ms=4_000),
-        world={"replicas": 3},
+        world={"replicas": 3, "brakes_every_ms": None},  # each write about a pool tells its launcher anew
         broken=[
             (ServiceParts, "write_known", ServiceParts.write),
             (settling, "due_at_ms", due_if_claimed_at_ms),  # else the lost offer is withdrawn after a lease
