@@ -14,9 +14,11 @@ from scheduler.model.plan import WorkLimits
 from scheduler.model.transaction import Commit
 from scheduler.ports import Planner
 from scheduler.service.fleet import Fleet
+from scheduler.service.freezes import Freezes
 from scheduler.service.jobs import Jobs
 from scheduler.service.launchers import Launchers
 from scheduler.service.parts import Parts
+from scheduler.service.pins import Pins
 from scheduler.service.watch import Watches
 from scheduler.simulation.auditor.streams import StreamAuditor
 from scheduler.simulation.crash_points import CrashPoints, begun
@@ -111,6 +113,7 @@ class ServiceProcess:
         self.parts = parts
         self.jobs, self.fleet = Jobs(parts), Fleet(parts)
         self.launchers, self.watches = Launchers(parts), Watches(parts)
+        self.freezes, self.pins = Freezes(parts), Pins(parts)
         tools = Tools(
             store=self.link,
             mirror=mirror,

@@ -11,6 +11,7 @@ from scheduler.model.state import State
 from scheduler.simulation.auditor.liveness import faults_after_calm, waiting_faults
 from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
 from scheduler.simulation.auditor.records import RecordsAuditor
+from scheduler.simulation.braking import BrakingOperator
 from scheduler.simulation.chaos import Chaos
 from scheduler.simulation.host import Hosts
 from scheduler.simulation.launcher import SimulatedLauncher
@@ -151,6 +152,11 @@ class Simulation:
             self._go(self._keep_launcher(launcher_id))
         operator = Operator(self.around, self.network, belongings=self.belongings, records=self.records)
         busy = [self._go(operator.live())]
+        if (brakes_ms := self._world.brakes_every_ms) is not None:
+            braking = BrakingOperator(
+                self.around, self.network, belongings=self.belongings, records=self.records
+            )
+            self._go(braking.live_until(self._calm, every_ms_max=brakes_ms))
         if (every_ms_max := self._world.leases_change_every_ms) is not None:
             busy.append(self._go(operator.change_leases(every_ms_max=every_ms_max)))
         user = User(self.around, self.network, self.promises)

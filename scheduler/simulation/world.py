@@ -106,6 +106,7 @@ class World:
         improves: plans are improved by the solver, not only the greedy floor.
         leases_change_every_ms: at most, besides all else that the operator does; None: as seldom as the rest.
         mass_loss_guard_runs: of every service process.
+        brakes_every_ms: at most, from one brake's end to the next; None: nobody is at the brakes.
     """
 
     seed: int
@@ -119,6 +120,7 @@ class World:
     jobs: tuple[PlannedJob, ...]
     leases_change_every_ms: int | None = None
     mass_loss_guard_runs: int
+    brakes_every_ms: int | None = None
 
     @property
     def launchers(self) -> tuple[LauncherId, ...]:
@@ -157,6 +159,7 @@ def _stretched(world: World, *, busy_ms: int) -> World:
         end_ms=busy_ms + CALM_MS,
         faults=faults,
         jobs=tuple(_longer(job, factor) for job in jobs),
+        brakes_every_ms=MINUTE_MS * factor,
     )
 
 
@@ -182,6 +185,7 @@ def _world_of(seed: int, *, with_faults: bool) -> World:
         pools=pools,
         jobs=tuple(_job(draw, number, pools=pools, busy_ms=busy_ms) for number in range(jobs)),
         mass_loss_guard_runs=Random(f"{seed}/guard").choice(GUARDS_RUNS),
+        brakes_every_ms=MINUTE_MS,
     )
 
 

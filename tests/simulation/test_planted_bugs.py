@@ -9,20 +9,22 @@ from typing import Any
 
 import pytest
 
+from scheduler.control import commit
 from scheduler.control.cycle import Cycle
 from scheduler.control.expiry import Expiry
 from scheduler.control.leases import LeaseWatch, LossGuard
 from scheduler.model import jumps, quarantine
+from scheduler.model.brakes import Freeze
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
 from scheduler.model.plan import PlannedPool
 from scheduler.model.pool import Pool
-from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
+from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload, Record
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
-from scheduler.model.transaction import Commit, Outcome, Transaction
+from scheduler.model.transaction import Commit, IsAbsent, Outcome, Transaction
 from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
@@ -133,23 +135,66 @@ class UnfencedLauncher(SimulatedLauncher):
         super()._start_tasks(claim, epoch=epoch)
 
 
-class BlindPlanner(SimulatedPlanner):
-    """Plans as if nothing ran, and so finds room for everything."""
+class AlteredPlanner(SimulatedPlanner):
+    """Sees each record altered, or not at all."""
+
+    def _seen(self, record: Record) -> Record | None:
+        raise NotImplementedError
 
     async def reset(self, state: State) -> None:
-        empty = State(state.history)
+        altered = State(state.history)
         for kind in Kind:
-            if kind not in (*UNMIRRORED, Kind.RUN):
-                for record in state.records(kind):
-                    empty.put(record)
-        empty.revision = state.revision
-        await super().reset(empty)
+            for record in () if kind in UNMIRRORED else state.records(kind):
+                if (seen := self._seen(record)) is not None:
+                    altered.put(seen)
+        altered.revision = state.revision
+        await super().reset(altered)
 
     async def observe(self, commits: Sequence[Commit]) -> None:
-        seen = [
-            replace(c, records=tuple(r for r in c.records if not isinstance(r.entity, Run))) for c in commits
+        altered = [
+            replace(c, records=tuple(seen for r in c.records if (seen := self._seen(r)) is not None))
+            for c in commits
         ]
-        await super().observe(seen)
+        await super().observe(altered)
+
+
+class BlindPlanner(AlteredPlanner):
+    """Plans as if nothing ran, and so finds room for everything."""
+
+    def _seen(self, record: Record) -> Record | None:
+        return None if isinstance(record.entity, Run) else record
+
+
+class UnbrakedPlanner(AlteredPlanner):
+    """Plans as if nothing were held, pinned or cordoned."""
+
+    def _seen(self, record: Record) -> Record | None:
+        return unbraked(record)
+
+
+class UnfrozenPlanner(AlteredPlanner):
+    """Plans as if nothing were frozen."""
+
+    def _seen(self, record: Record) -> Record | None:
+        return None if isinstance(record.entity, Freeze) else record
+
+
+def unbraked(record: Record) -> Record:
+    match record.entity:
+        case Job() as job:
+            return replace(record, entity=replace(job, hold=None))
+        case Replica() as replica:
+            return replace(record, entity=replace(replica, pin=None))
+        case Pool() as pool:
+            return replace(record, entity=replace(pool, node_cordons=()))
+        case _:
+            return record
+
+
+def without_freezes(transaction: Transaction) -> Transaction:
+    """Placements are written whatever is frozen."""
+    checks = (c for c in transaction.checks if not (isinstance(c, IsAbsent) and c.key.kind is Kind.FREEZE))
+    return replace(transaction, checks=tuple(checks))
 
 
 RIGHT = Parts()
@@ -289,6 +334,20 @@ CASES = [
         parts=Parts(planner=lambda around, name: BlindPlanner(around, name=name)),
     ),
     Case(
+        id="planner_that_does_not_see_holds_pins_and_cordons",
+        finds="job is held|is pinned to|is cordoned",
+        parts=Parts(planner=lambda around, name: UnbrakedPlanner(around, name=name)),
+    ),
+    Case(
+        id="freezes_that_neither_planner_nor_commit_looks_at",
+        finds="Kind.FREEZE.*did not hold|is frozen",
+        parts=Parts(
+            planner=lambda around, name: UnfrozenPlanner(around, name=name),
+            store=lambda memory: AlteringStore(memory, without_freezes),
+        ),
+        broken=[(commit, "steps_that_hold", lambda _, plan: list(plan.steps))],
+    ),
+    Case(
         id="leases_that_go_on_while_the_store_is_away",
         finds="expired at",
         faults=SHORT_OUTAGES,
@@ -329,7 +388,7 @@ CASES = [
         id="replica_that_takes_what_it_has_not_seen_for_unknown",
         finds="nothing comes of it",
         faults=Faults(lag_ms=4_000),
-        world={"replicas": 3},
+        world={"replicas": 3, "brakes_every_ms": None},  # each write about a pool tells its launcher anew
         broken=[
             (ServiceParts, "write_known", ServiceParts.write),
             (settling, "due_at_ms", due_if_claimed_at_ms),  # else the lost offer is withdrawn after a lease

@@ -18,6 +18,8 @@ def faults_of(run: Run, job: Job, pool: Pool, *, others: Sequence[Run]) -> Itera
     for share in run.placement.nodes:
         if share.node in pool.status.unavailable_nodes:
             yield f"node {share.node} is not available"
+        if share.node in _cordoned(pool):
+            yield f"node {share.node} is cordoned"
     if pool.spec.slice_groups:
         yield from _slice_faults(run, pool, others=others)
     elif pool.spec.node_groups:
@@ -26,6 +28,10 @@ def faults_of(run: Run, job: Job, pool: Pool, *, others: Sequence[Run]) -> Itera
     live = sum(other.placement.accelerators for other in (run, *others))
     if limit is not None and live > limit:
         yield f"{live} accelerators live, the limit is {limit}"
+
+
+def _cordoned(pool: Pool) -> set[int]:
+    return {each.node for each in pool.node_cordons}
 
 
 def _gang_faults(placement: Placement, job: Job, pool: Pool) -> Iterator[str]:
@@ -94,7 +100,7 @@ def rooms_of(job: Job, pool: Pool, live: Sequence[Run]) -> Iterator[str]:
 def _has_free_slice(topology: str, pool: Pool, live: Sequence[Run]) -> bool:
     topologies = [group.topology for group in pool.spec.slice_groups for _ in range(group.slices)]
     used = {share.node for run in live for share in run.placement.nodes}
-    used.update(pool.status.unavailable_nodes)
+    used.update(pool.status.unavailable_nodes, _cordoned(pool))
     return any(t == topology and number not in used for number, t in enumerate(topologies))
 
 
@@ -103,7 +109,7 @@ def _free_tasks(devices_per_task: int, pool: Pool, live: Sequence[Run]) -> int:
     tasks = 0
     for node, size in enumerate(sizes):
         used = sum(_rounded_devices_on(run.placement, node) for run in live)
-        if node not in pool.status.unavailable_nodes:
+        if node not in pool.status.unavailable_nodes and node not in _cordoned(pool):
             tasks += max(0, size - used) // _power_of_two(devices_per_task)
     return tasks
 

@@ -8,6 +8,7 @@ from scheduler.model.pool import Pool
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Run, RunState
+from scheduler.simulation.auditor import brakes
 from scheduler.simulation.auditor.capacity import rooms_of
 from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
 from scheduler.simulation.auditor.records import RecordsAuditor
@@ -67,6 +68,8 @@ def waiting_faults(records: RecordsAuditor, *, now_ms: int) -> Iterator[str]:
 
 def _places(replica: Replica, job: Job, pools: Sequence[Pool], *, records: RecordsAuditor) -> Iterator[str]:
     for pool in pools:
+        if any(brakes.forbidding(replica, job, pool.id, records.records)):
+            continue
         live = [run for run in map(records.run, records.live.values()) if run.pool_id == pool.id]
         for way in rooms_of(job, pool, live):
             yield f"replica {replica.id} waits although {pool.id} has room for {way}"
