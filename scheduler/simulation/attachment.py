@@ -44,6 +44,7 @@ class Stream:
         self.ref = SessionRef(session.launcher_id, session.number, principal, session.history)
         self._network = network
         self._is_stopping_unknown = False
+        self._in_order = asyncio.Lock()  # the service takes one message of a stream after the other
         self._queue: asyncio.Queue[Delta | Word] = asyncio.Queue()
         self._serving = process.spawn(self._serve())
         self._serving.add_done_callback(lambda _: self.break_off())
@@ -98,7 +99,8 @@ class Stream:
         await self.ask(self.process.launchers.synchronise(self.ref, statuses))
 
     async def tell_of_pool(self, pool_id: PoolId, status: PoolStatus) -> None:
-        await self.ask(self.process.launchers.report_pool(self.ref, pool_id, status))
+        async with self._in_order:
+            await self.ask(self.process.launchers.report_pool(self.ref, pool_id, status))
 
     async def tell_of_change(self, pool_id: PoolId, status: PoolStatus) -> None:
         """As `tell_of_pool`, or else the stream ends: the next one begins with every status."""

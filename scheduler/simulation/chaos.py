@@ -68,6 +68,7 @@ class Chaos:
         async with asyncio.TaskGroup() as troubles:
             while True:
                 await asyncio.sleep(self._draw.randint(0, 2 * every_ms) / 1000)
+                await self._around.bustle.wait()
                 troubles.create_task(self._draw.choice(acts)())
 
     def _acts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:

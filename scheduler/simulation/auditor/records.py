@@ -252,10 +252,7 @@ class RecordsAuditor:
             self._violated(f"run {run.id} was placed although its job ends")
         if run.state is not RunState.PLACED:
             return  # it runs there already
-        others = [self.run(run_id) for run_id in self.live.values() if run_id != run.id]
-        for fault in capacity.faults_of(
-            run, job, pool.entity, others=[r for r in others if r.pool_id == run.pool_id]
-        ):
+        for fault in capacity.faults_of(run, job, pool.entity):
             self._violated(f"run {run.id} on {run.pool_id}: {fault}")
 
     def _check_ended(self, run: Run, old: Run) -> None:
