@@ -16,6 +16,7 @@ from scheduler.service.launchers import Changed, Report, SessionRef
 from scheduler.simulation.network import Network, Unreachable
 from scheduler.simulation.process import ServiceProcess
 from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.virtual_time import upkeep
 
 T = TypeVar("T")
 
@@ -64,8 +65,9 @@ class Stream:
         """
         while True:
             try:
-                async with asyncio.timeout(STREAM_SILENCE_MS_MAX / 1000):
-                    said = await self._queue.get()
+                with upkeep():
+                    async with asyncio.timeout(STREAM_SILENCE_MS_MAX / 1000):
+                        said = await self._queue.get()
             except TimeoutError:
                 raise StreamEnded("silent") from None
             if said is Word.END:
@@ -139,8 +141,9 @@ class Stream:
 
     async def _wait(self, changed: Changed) -> None:
         try:
-            async with asyncio.timeout(HEARTBEAT_MS / 1000):
-                await changed.event.wait()
+            with upkeep():
+                async with asyncio.timeout(HEARTBEAT_MS / 1000):
+                    await changed.event.wait()
         except TimeoutError:
             await self._send(Word.HEARTBEAT)
 

@@ -19,7 +19,6 @@ from scheduler.simulation.network import Network, Unreachable
 from scheduler.simulation.notes import Belongings, Held, Note, facts_of
 from scheduler.simulation.reporting import Renewer, Reporter
 from scheduler.simulation.surroundings import Surroundings
-from scheduler.simulation.virtual_time import upkeep
 from scheduler.simulation.world import Work
 
 RETRY_MS_MAX = 3_000
@@ -60,10 +59,8 @@ class SimulatedLauncher:
     def start(self) -> None:
         self._hosts.on_change = self._changed
         self._restore()
-        self._spawn(self._reporter.run(), self._tasks)
-        with upkeep():
-            for work in (self._attach_forever(), self._renewer.run()):
-                self._spawn(work, self._tasks)
+        for work in (self._attach_forever(), self._renewer.run(), self._reporter.run()):
+            self._spawn(work, self._tasks)
 
     def crash(self) -> None:
         """Lose everything but the disk and the hosts."""
