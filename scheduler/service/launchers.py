@@ -158,6 +158,7 @@ class Launchers:
             return run_moves.claimed(state, run_id, self.session(ref), now_ms=now_ms)
 
         await self._parts.write_known(compute)
+        self.session(ref)  # it may be of an earlier history by now: then the store may have lost the claim
         found = run_moves.live_run(self._parts.state, run_id)
         if found is None:
             raise IllegalTransition(f"run {run_id} ended as it was claimed: nothing may be started for it")

@@ -27,6 +27,9 @@ class BrakingOperator(Operator):
         self._draw = Random(f"{self._around.world.seed}/brakes")
         acts = (self._hold_job, self._freeze, self._pin, self._cordon_nodes)
         while not await _rang(calm, self._draw.randint(1_000, every_ms_max)):
+            await self._around.bustle.wait()
+            if calm.is_set():
+                return
             brake = self._draw.choice(acts)()
             if brake is not None:
                 await self._for_a_while(*brake, calm=calm)

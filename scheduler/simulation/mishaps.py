@@ -50,6 +50,7 @@ class Mishaps:
         async with asyncio.TaskGroup() as mishaps:
             while True:
                 await asyncio.sleep(self._draw.randint(0, 2 * every_ms) / 1000)
+                await self._around.bustle.wait()
                 mishaps.create_task(self._draw.choice(acts)())
 
     async def _jump_clock(self) -> None:

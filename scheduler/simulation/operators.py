@@ -48,12 +48,14 @@ class Operator:
         acts = (self._cordon, self._change, self._delete, self._end_unreachable, self._end_unreachable)
         while True:
             await asyncio.sleep(self._draw.randint(1_000, ACTS_EVERY_MS_MAX) / 1000)
+            await self._around.bustle.wait()
             await self._draw.choice(acts)()
 
     async def change_leases(self, *, every_ms_max: int) -> None:
         """Make leases longer and shorter."""
         while True:
             await asyncio.sleep(self._draw.randint(1_000, every_ms_max) / 1000)
+            await self._around.bustle.wait()
             pool_id = self._pool_id()
             if pool_id in self._specs:
                 await self._apply(pool_id, self._with_other_lease(self._specs[pool_id]))

@@ -24,7 +24,7 @@ from scheduler.simulation.auditor.streams import StreamAuditor
 from scheduler.simulation.crash_points import CrashPoints, begun
 from scheduler.simulation.store import StoreLink
 from scheduler.simulation.surroundings import Surroundings
-from scheduler.simulation.virtual_time import VirtualClock
+from scheduler.simulation.virtual_time import VirtualClock, upkeep
 from scheduler.telemetry.metrics import Metrics
 
 T = TypeVar("T")
@@ -127,8 +127,9 @@ class ServiceProcess:
             ),
         )
         self.leader = Leader(tools, self.link, holder=self.name)
-        self.spawn(self._must_go_on(mirror.run))
-        self.spawn(self._must_go_on(self.leader.run))
+        with upkeep():
+            self.spawn(self._must_go_on(mirror.run))
+            self.spawn(self._must_go_on(self.leader.run))
         self.is_up = True
         self._around.trace.add(f"{self.name} is up at revision {mirror.state.revision}")
 

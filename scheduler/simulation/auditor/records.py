@@ -252,9 +252,7 @@ class RecordsAuditor:
             self._violated(f"run {run.id} was placed although its job ends")
         if run.state is not RunState.PLACED:
             return  # it runs there already
-        others = [r for r in map(self.run, self.live.values()) if r.pool_id == run.pool_id and r.id != run.id]
-        faults = capacity.faults_of(run, job, pool.entity, others=others)
-        for fault in (*faults, *brakes.faults_of(run, job, self.records)):
+        for fault in (*capacity.faults_of(run, job, pool.entity), *brakes.faults_of(run, job, self.records)):
             self._violated(f"run {run.id} on {run.pool_id}: {fault}")
 
     def _check_ended(self, run: Run, old: Run) -> None:
