@@ -191,6 +191,7 @@ async def build(settings: Settings, share: Share, *, stop: asyncio.Event) -> Asy
             mirror=mirror,
             clock=clock,
             random_bytes=secrets.token_bytes,
+            retention=settings.retention,
         )
         leadership = MeasuredLeadership(redis_store, metrics.store)
         yield Service(
@@ -235,6 +236,7 @@ def _leader(
             limits=settings.limits,
             watchdog_ms=settings.watchdog_ms,
             mass_loss_guard_runs=settings.mass_loss_guard_runs,
+            retention=settings.retention,
         ),
     )
     return Leader(tools, leadership, holder=_holder(settings))
