@@ -4,7 +4,7 @@ import asyncio
 import random
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from placewright import AsyncClient, Job, JobView, PlacewrightError
 from scheduler.bench.failure_verdict import B8, FAILOVER_S_MAX, Outcome, Repetition, failure_rows, outcome_of
-from scheduler.bench.failures import BrokenCell, Fault, a_cell_to_break
+from scheduler.bench.failures import LAUNCHERS, BrokenCell, Fault, a_cell_to_break
 from scheduler.bench.ledger import Ledger
-from scheduler.bench.mixed_load import CALL_TIMEOUT_S, OUTAGE_S_MAX, MixedLoad, Rates
+from scheduler.bench.mixed_load import CALL_TIMEOUT_S, OUTAGE_S_MAX, MixedLoad, Rates, placements_of
 from scheduler.bench.quiet import others_cores
 from scheduler.bench.report import Row, show, write
 from scheduler.bench.timed_backend import job_environment
@@ -32,6 +32,7 @@ LOAD_AFTER_S = 3.0  # once everything is whole again
 CALM_S_MAX = 120.0
 LOOK_S = 0.3
 SHORT_S, LONG_S = (0.2, 1.5), 10.0  # how long runs last; one in ten outlives most faults
+POOLS_ALLOWED = ((), *((name,) for name in LAUNCHERS))  # each pool has runs of its own
 GANGS = ("h100:1", "h100:2", "h100:8", "h100:2x4")
 
 
@@ -103,8 +104,15 @@ async def _lived_through(cell: BrokenCell, fault: Fault, seed: int) -> Repetitio
         broken_at_s=cell.broken_at_s,
         acknowledged=acknowledged,
         jobs=jobs,
+        placed_at_s=_placements(loads, jobs.values()),
         entries=Ledger(cell.ledger).entries(),
     )
+
+
+def _placements(loads: Sequence[MixedLoad], jobs: Iterable[JobView]) -> dict[str, float]:
+    """Of every run that a watch or the last list told of."""
+    told = [load.placed_at_s for load in loads] + [placements_of(job) for job in jobs]
+    return {run_id: at_s for placed in told for run_id, at_s in placed.items()}
 
 
 def _client(cell: BrokenCell) -> AsyncClient:
@@ -140,6 +148,7 @@ def _jobs(chance: random.Random) -> Callable[[int], Job]:
             command=["train"],
             env=job_environment(LONG_S if is_long else chance.uniform(*SHORT_S)),
             estimated_duration="1h",
+            pools=chance.choice(POOLS_ALLOWED),
         )
 
     return job

@@ -55,7 +55,11 @@ COUNTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repetition:
-    """What was seen of one repetition, once all was calm again; `broken_at_s` is of the wall clock."""
+    """What was seen of one repetition, once all was calm again; times are of the wall clock.
+
+    Attributes:
+        placed_at_s: of every run that anybody was told of, by its id.
+    """
 
     fault: Fault
     seed: int
@@ -63,17 +67,13 @@ class Repetition:
     broken_at_s: float
     acknowledged: Sequence[Acknowledged]
     jobs: Mapping[str, JobView]
+    placed_at_s: Mapping[str, float]
     entries: Sequence[Entry]
 
 
 def outcome_of(seen: Repetition) -> Outcome:
     after = [each for each in seen.acknowledged if each.began_at_s >= seen.broken_at_s]
     runs = {job_id: job.replicas[0].run for job_id, job in seen.jobs.items()}
-    placed_at_s = [
-        run.placed_at.timestamp()
-        for run in runs.values()
-        if run is not None and run.placed_at is not None and run.placed_at.timestamp() >= seen.broken_at_s
-    ]
     waits_s = [
         run.running_at.timestamp() - each.began_at_s
         for each in after
@@ -84,7 +84,7 @@ def outcome_of(seen: Repetition) -> Outcome:
         seed=seen.seed,
         seconds=seen.seconds,
         jobs=len(seen.acknowledged),
-        placing_again_s=_since(seen.broken_at_s, placed_at_s),
+        placing_again_s=_since(seen.broken_at_s, list(seen.placed_at_s.values())),
         acknowledged_again_s=_since(seen.broken_at_s, [each.acknowledged_at_s for each in after]),
         longest_wait_s=max(waits_s, default=float("inf")),
         lost=[each.job_id for each in seen.acknowledged if each.job_id not in seen.jobs],
@@ -100,8 +100,8 @@ def outcome_of(seen: Repetition) -> Outcome:
 
 
 def _since(broken_at_s: float, times_s: Sequence[float]) -> float:
-    """Until the first of these; for ever if there is none."""
-    return min(times_s, default=float("inf")) - broken_at_s
+    """Until the first of these that was not before; for ever if there is none."""
+    return min((at_s for at_s in times_s if at_s >= broken_at_s), default=float("inf")) - broken_at_s
 
 
 def _tasks_of_replicas(acknowledged: Sequence[Acknowledged]) -> dict[str, int]:

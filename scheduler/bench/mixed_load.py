@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from placewright import AsyncClient, Job, JobPhase, PlacewrightError, WatchEventKind
+from placewright import AsyncClient, Job, JobPhase, JobView, PlacewrightError, WatchEventKind
 
 SUBMIT, GET, LIST, CANCEL = "SubmitJob", "GetJob", "ListJobs", "CancelJob"
 IN_FLIGHT_MAX = 200  # of each kind of call
@@ -67,6 +67,7 @@ class MixedLoad:
         failed: calls by name and error; submits are repeated with the same request id until acknowledged.
         not_begun: calls that `IN_FLIGHT_MAX` did not let begin.
         events: of all watches.
+        placed_at_s: when each run that a watch told of was placed, by its id; of the wall clock.
         restarts: watches that lost their position.
         unfinished: jobs in the last list.
     """
@@ -80,6 +81,7 @@ class MixedLoad:
     failed: Counter[tuple[str, str]] = field(default_factory=Counter)
     not_begun: int = 0
     events: int = 0
+    placed_at_s: dict[str, float] = field(default_factory=dict)
     restarts: int = 0
     unfinished: int = 0
 
@@ -157,6 +159,8 @@ class MixedLoad:
         async for event in self.client.watch_jobs():
             self.events += 1
             self.restarts += event.kind is WatchEventKind.RESTARTED
+            if event.job is not None:
+                self.placed_at_s.update(placements_of(event.job))
 
     async def _timed(self, rpc: str, call: Awaitable[T]) -> T | None:
         """What the call gives; None if it failed. Either is noted."""
@@ -168,6 +172,14 @@ class MixedLoad:
             return None
         self.answered.append(Answered(rpc, began_s, time.monotonic() - began_s))
         return result
+
+
+def placements_of(job: JobView) -> dict[str, float]:
+    """When its newest runs were placed, by their ids; of the wall clock."""
+    runs = (replica.run for replica in job.replicas)
+    return {
+        run.run_id: run.placed_at.timestamp() for run in runs if run is not None and run.placed_at is not None
+    }
 
 
 def percentile_ms(seconds: list[float], percent: int) -> float:

@@ -54,6 +54,7 @@ def a_repetition(*entries: Entry) -> Repetition:
             "early": a_view("early", placed_at_s=999.5),
             "late": a_view("late", placed_at_s=1_009.0),
         },
+        placed_at_s={"early-0-1": 999.5, "late-0-1": 1_009.0, "late-0-2": 1_012.0},
         entries=entries,
     )
 
@@ -107,7 +108,7 @@ def test_only_the_killed_leader_has_a_bar_of_time() -> None:
 
 
 def test_never_placing_again_misses_the_bar() -> None:
-    never = outcome_of(replace(a_repetition(), jobs={}))
+    never = outcome_of(replace(a_repetition(), jobs={}, placed_at_s={}))
 
     assert never.placing_again_s == float("inf")
     assert [row.metric for row in failure_rows([never]) if row.verdict == "MISSED"] == [
