@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from placewright import AsyncClient, Job
-from scheduler.bench.mixed_load import CALL_TIMEOUT_S, OUTAGE_S_MAX, Answered, MixedLoad, Rates, percentile_ms
+from scheduler.bench.mixed_load import CALL_TIMEOUT_S, OUTAGE_S_MAX, Answered, MixedLoad, Rates
 from scheduler.bench.processes import memory_bytes
 from scheduler.bench.quiet import others_cores
 from scheduler.bench.replicas import Replica, Replicas, replicas
 from scheduler.bench.report import Row, show, write
 from scheduler.bench.running_cell import a_cell, a_pool, planners_of
-from scheduler.bench.soak_verdict import MIB, SOAK, Sample, soak_rows
+from scheduler.bench.soak_verdict import MIB, SOAK, Sample, latency_over_time, soak_rows
 from scheduler.bench.timed_backend import job_environment
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ SETTINGS = {
 }
 COMMITS_BEFORE = 100_000  # what the event stream holds at most; without them the store grows for long
 FILLERS = 64
-PLOTTED_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,14 +186,10 @@ def _draw(soaked: Soaked, figure: "Figure") -> None:
 
 def _draw_latency(soaked: Soaked, axes: "Axes") -> None:
     for rpc in sorted({call.rpc for call in soaked.answered}):
-        parts: dict[int, list[float]] = {}
-        for call in soaked.answered:
-            if call.rpc == rpc:
-                parts.setdefault(int(call.began_s / PLOTTED_S), []).append(call.seconds)
-        at_min = [part * PLOTTED_S / 60 for part in sorted(parts)]
-        for percent, style in ((50, "-"), (99, ":")):
-            values = [percentile_ms(parts[part], percent) for part in sorted(parts)]
-            axes.plot(at_min, values, style, label=f"{rpc} p{percent}")
+        found = latency_over_time([call for call in soaked.answered if call.rpc == rpc])
+        for place, (percent, style) in enumerate(((50, "-"), (99, ":"))):
+            at_min = [at_s / 60 for at_s in found]
+            axes.plot(at_min, [ms[place] for ms in found.values()], style, label=f"{rpc} p{percent}")
     axes.set_yscale("log")
     axes.set_xlabel("minutes")
     axes.set_ylabel("ms")

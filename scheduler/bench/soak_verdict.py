@@ -11,6 +11,7 @@ WARM_UP_PART = 1 / 3  # of the time; what comes after it is judged
 RSS_MIB_PER_HOUR_MAX = 16.0  # at 10 jobs/s: less than half a KiB of each job may stay
 P99_GROWTH_MAX = 1.5  # of the last third of the judged time, to its first
 THIRDS = 3
+PART_S = 10.0  # of which latencies are told one by one
 MIB = 2**20
 SECONDS_PER_HOUR = 3_600
 
@@ -65,6 +66,17 @@ def soak_rows(
     ]
 
 
+def latency_over_time(calls: Sequence[Answered]) -> dict[float, tuple[float, float]]:
+    """p50 and p99, in ms, of the calls that began in each part, by the second in which it begins."""
+    parts: dict[float, list[float]] = {}
+    for call in calls:
+        parts.setdefault(call.began_s // PART_S * PART_S, []).append(call.seconds)
+    return {
+        at_s: (percentile_ms(seconds, 50), percentile_ms(seconds, 99))
+        for at_s, seconds in sorted(parts.items())
+    }
+
+
 def _memory_row(name: str, samples: Sequence[Sample], *, seconds: float) -> Row:
     judged = [
         (sample.at_s, sample.rss_bytes[name] / MIB)
@@ -82,7 +94,7 @@ def _memory_row(name: str, samples: Sequence[Sample], *, seconds: float) -> Row:
             "first_mib": judged[0][1] if judged else None,
             "last_mib": judged[-1][1] if judged else None,
             "max_mib": max(sample.rss_bytes[name] for sample in samples) / MIB,
-            "samples": len(judged),
+            "mib_by_s": {f"{sample.at_s:.0f}": round(sample.rss_bytes[name] / MIB, 1) for sample in samples},
         },
     )
 
@@ -106,5 +118,6 @@ def _latency_row(rpc: str, calls: Sequence[Answered], *, seconds: float) -> Row:
             "p50_ms_first": percentile_ms(first, 50),
             "p50_ms_last": percentile_ms(last, 50),
             "p99_ms_first": p99_first,
+            "p50_and_p99_ms_by_s": {f"{at_s:.0f}": list(ms) for at_s, ms in latency_over_time(calls).items()},
         },
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler.bench.mixed_load import Answered
-from scheduler.bench.soak_verdict import MIB, Sample, slope_per_hour, soak_rows
+from scheduler.bench.soak_verdict import MIB, Sample, latency_over_time, slope_per_hour, soak_rows
 
 SECONDS = 1_800.0
 
@@ -53,3 +53,9 @@ def test_one_failed_call_misses_the_bar() -> None:
 def test_a_slope_is_that_of_the_line_through_the_points() -> None:
     assert slope_per_hour([(0.0, 1.0), (1_800.0, 2.0), (3_600.0, 3.0)]) == pytest.approx(2.0)
     assert slope_per_hour([(5.0, 1.0)]) == 0.0
+
+
+def test_latencies_are_told_part_by_part() -> None:
+    calls = [Answered("GetJob", at_s, ms / 1_000) for at_s, ms in ((1.0, 5), (9.0, 7), (9.5, 6), (12.0, 40))]
+
+    assert latency_over_time(calls) == {0.0: (6.0, 7.0), 10.0: (40.0, 40.0)}
