@@ -115,13 +115,28 @@ def tasks_of(accelerators: str) -> int:
     return int(tasks) if times else 1
 
 
-def failure_rows(outcomes: Sequence[Outcome]) -> list[Row]:
-    """Rows by fault: the worst time, and how much went wrong in all repetitions together."""
+def failure_rows(outcomes: Sequence[Outcome], not_done: Sequence[str] = ()) -> list[Row]:
+    """Rows by fault: the worst time, and how much went wrong in all repetitions together.
+
+    `not_done`: repetitions that could not be carried out, and why; one is enough to miss the bar.
+    """
     rows: list[Row] = []
     for fault in Fault:
         of_fault = [outcome for outcome in outcomes if outcome.fault is fault]
         if of_fault:
             rows += [*_time_rows(fault, of_fault), *_count_rows(fault, of_fault)]
+    if not_done:
+        rows.append(
+            Row(
+                benchmark=B8,
+                instance="all faults",
+                metric="repetitions that could not be carried out",
+                value=len(not_done),
+                bound=0,
+                seconds=0.0,
+                detail={"why": list(not_done)},
+            )
+        )
     return rows
 
 

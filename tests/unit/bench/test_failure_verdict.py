@@ -115,3 +115,11 @@ def test_never_placing_again_misses_the_bar() -> None:
         "seconds until placing again, worst",
         "acknowledged jobs lost",
     ]
+
+
+def test_a_repetition_that_could_not_be_carried_out_misses_the_bar() -> None:
+    rows = failure_rows([an_outcome(1)], ["half-open TCP, seed 2: b leads"])
+
+    assert [row.metric for row in rows if row.verdict == "MISSED"] == [
+        "repetitions that could not be carried out"
+    ]
