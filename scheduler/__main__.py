@@ -184,7 +184,9 @@ def bench(
     contention: Annotated[
         list[float] | None, typer.Option(help="Demand over capacity; repeatable. [default: 1.3 2 3]")
     ] = None,
-    seeds: Annotated[str, typer.Option(metavar="A:B", help="Seeds from A up to, not with, B.")] = "1:4",
+    seeds: Annotated[
+        str, typer.Option(metavar="A:B", help="Seeds from A up to, not with, B; b8 and soak begin with A.")
+    ] = "1:4",
     work_limit: Annotated[
         float, typer.Option(min=0.01, help="Deterministic time of one plan's solver, about seconds.")
     ] = 2.0,
