@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from placewright import JobPhase, JobView
-from tests.contract.topologies import Servers, info, replica_is_linked, sentinel_servers
+from scheduler.state.server_processes import Servers, info, replica_is_linked, sentinel_servers
 from tests.ledger import Ledger
 from tests.processes import Cell, a_cell, wait_until
 from tests.story import CALM_S_MAX, Story, meanwhile, the_pool
