@@ -1,6 +1,6 @@
 """What becomes of runs when the store has lost its newest writes: docs/decisions/lost-tails.md."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,14 +8,17 @@ import pytest
 
 from scheduler.model.errors import IllegalTransition, NotFound, StaleSession
 from scheduler.model.ids import JobId, Principal
+from scheduler.model.plan import Plan, WorkLimits
+from scheduler.model.pool import PoolStatus
 from scheduler.model.records import Key, Kind
 from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.transaction import Outcome, Transaction
 from scheduler.model.transitions.adoption import RunFacts
+from scheduler.planner_process.inline import InlinePlanner
 from scheduler.service.fleet import Caller
 from scheduler.service.launchers import Report, SessionRef
 from scheduler.state.memory import MemoryStore
-from tests.builders import a_pool
+from tests.builders import PRIORITY_CLASSES, a_pool
 from tests.cell import Cell, ManualClock, a_cell
 
 ALICE = Principal("alice")
@@ -245,3 +248,40 @@ async def test_a_claim_that_the_store_lost_before_its_answer_is_not_given() -> N
             await cell.claim(ref, offered.id)
 
         assert cell.live_run(job_id).state is RunState.PLACED
+
+
+class InterruptedPlanner(InlinePlanner):
+    """A planner in the middle of whose next plan something happens."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def plan(self, *, now_ms: int, limits: WorkLimits) -> AsyncGenerator[Plan, None]:
+        async for plan in super().plan(now_ms=now_ms, limits=limits):
+            yield plan
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
+
+
+async def test_a_plan_of_the_history_before_is_not_committed() -> None:
+    planner = InterruptedPlanner(PRIORITY_CLASSES)
+    async with a_cell(planner=planner) as cell:
+        ref, first, _ = await submitted(cell)
+        await cell.run_cycle()
+        second = (await cell.submit()).view.job.id
+        await cell.run_cycle()
+        offered, since = cell.live_run(first), cell.mirror.state.revision
+        await cell.claim(ref, offered.id)
+        await cell.report(ref, offered.id, RunState.ENDED, EndReason.INFRASTRUCTURE)
+
+        async def lose_the_end() -> None:
+            await lose(cell, since=since)
+            ref = await reopened(cell)
+            await cell.launchers.synchronise(ref, {offered.pool_id: PoolStatus(ready=True)})
+
+        planner.meanwhile = lose_the_end
+        await cell.run_cycle()
+
+        assert planner.meanwhile is None
+        assert cell.live_run(first).id == offered.id
+        assert cell.replica(second).live_run is None
