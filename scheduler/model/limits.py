@@ -22,6 +22,7 @@ REPORTS_PER_CALL_MAX = 1_000
 NODES_PER_POOL_MAX = 100_000
 PRICE_USD_MICROS_MAX = 1_000_000_000  # a thousand dollars an accelerator-hour
 CHANGES_PER_TRANSACTION_MAX = 128
+VICTIMS_PER_STEP_MAX = 60  # two changes each, beside those of a placement, in one transaction
 GRACE_PERIOD_MS_DEFAULT = 30_000
 LEASE_DURATION_MS_DEFAULT = 300_000
 LEASE_DURATION_MS_MIN = 6_000  # well above what the leader may miss unnoticed (control.expiry)

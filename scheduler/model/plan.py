@@ -6,8 +6,9 @@ from enum import StrEnum
 
 from scheduler.model.brakes import Freeze
 from scheduler.model.deferral import Deferral
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.guidance import Guidance
-from scheduler.model.ids import PoolId, PriorityClassName, ReplicaId, Revision
+from scheduler.model.ids import PoolId, PriorityClassName, QueueName, ReplicaId, Revision, RunId
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
 from scheduler.model.priority import PriorityClass
@@ -36,6 +37,26 @@ class PlannedPool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningReplica:
+    """A live run that a step may stop, with the versions that this rests on."""
+
+    run: Run
+    replica: Replica
+    job: Job
+    run_version: Revision
+    replica_version: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class RecentStop:
+    """A preemption of the last hour, counted by the disruption budget."""
+
+    at_ms: int
+    pool_id: PoolId
+    queue: QueueName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything a plan rests on, at one revision.
 
@@ -43,6 +64,8 @@ class Snapshot:
         pools: by pool id.
         waiting: every replica in WAITING of a job that is not cancelling, by replica id.
         freezes: by id.
+        running: live runs of classes below the worthiest that waits, by run id.
+        recent_stops: preemptions of the last hour.
     """
 
     revision: Revision
@@ -52,14 +75,36 @@ class Snapshot:
     priority_classes: Mapping[PriorityClassName, PriorityClass]
     guidance: Guidance = Guidance()
     freezes: tuple[Freeze, ...] = ()
+    running: tuple[RunningReplica, ...] = ()
+    recent_stops: tuple[RecentStop, ...] = ()
+    disruption: DisruptionBudget = DISRUPTION_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A replica gets a place."""
+    """A replica gets a place.
+
+    Attributes:
+        after_runs: live runs of the pool, being stopped or stopped by the same step, that it waits for.
+    """
 
     replica_id: ReplicaId
     placement: Placement
+    after_runs: tuple[RunId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A run is preempted.
+
+    Attributes:
+        replica_id: the run's.
+        by: the replica that it makes room for, placed by the same step.
+    """
+
+    run_id: RunId
+    replica_id: ReplicaId
+    by: ReplicaId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +113,7 @@ class Step:
 
     places: tuple[Place, ...]
     preconditions: tuple[Check, ...]
+    stops: tuple[Stop, ...] = ()
 
 
 class PlanMethod(StrEnum):
@@ -166,6 +212,10 @@ class Plan:
     @property
     def places(self) -> tuple[Place, ...]:
         return tuple(place for step in self.steps for place in step.places)
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        return tuple(stop for step in self.steps for stop in step.stops)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

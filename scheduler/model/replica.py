@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.deferral import Deferral
-from scheduler.model.ids import JobId, ReplicaId, RunId
+from scheduler.model.ids import JobId, PoolId, ReplicaId, RunId
 from scheduler.model.run import EndReason
 
 
@@ -16,6 +16,15 @@ class ReplicaState(StrEnum):
 
 
 BACK_OFF_MS_MAX = 600_000
+PREEMPTIONS_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """That a run of a replica was stopped for a worthier one: when, and on which pool."""
+
+    at_ms: int
+    pool_id: PoolId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,7 @@ class Replica:
         failures: ends in a row that call for a longer back-off, since the last time it ran.
         not_before_ms: it is not placed again before then.
         outcome: how its last run ended, once DONE.
+        preemptions: the newest PREEMPTIONS_KEPT, oldest first.
     """
 
     id: ReplicaId
@@ -45,6 +55,7 @@ class Replica:
     not_before_ms: int = 0
     deferral: Deferral | None = None
     outcome: EndReason | None = None
+    preemptions: tuple[Preemption, ...] = ()
 
     def __post_init__(self) -> None:
         placed = self.state in (ReplicaState.PLACED, ReplicaState.RUNNING)
