@@ -18,6 +18,7 @@ class DeferralReason(StrEnum):
     AVAILABILITY_DOUBTED = "availability_doubted"
     HELD = "held"
     FROZEN = "frozen"
+    DISRUPTION_BUDGET = "disruption_budget"
 
 
 class PoolVerdict(StrEnum):

@@ -45,6 +45,7 @@ class RunningReplica:
     job: Job
     run_version: Revision
     replica_version: Revision
+    job_planning_version: Revision
 
 
 @dataclass(frozen=True, slots=True)

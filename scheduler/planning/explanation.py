@@ -1,6 +1,7 @@
 """Explanation: why each replica that got no place waits, with the numbers of this plan."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,15 +17,21 @@ STRUCTURAL = (PoolVerdict.OTHER_ACCELERATOR, PoolVerdict.EXCLUDED_BY_CONSTRAINTS
 CLOSED = (PoolVerdict.CORDONED, PoolVerdict.FROZEN, PoolVerdict.NO_LAUNCHER)
 
 
-def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, Deferral], ...]:
-    """A deferral for every replica without a place, by replica id; made once per bundle."""
-    left = left_after(problem.columns, taken, left=problem.left).replicas.tolist()
-    accelerators = accelerators_left(problem, taken)
+def deferrals_of(
+    problem: Problem, left: Sequence[int], accelerators: list[int], *, held_back: Collection[int]
+) -> tuple[tuple[ReplicaId, Deferral], ...]:
+    """A deferral for every replica without a place, by replica id; made once per bundle.
+
+    `left`: by bundle, the last so many have none. `accelerators`: free after the plan, by pool.
+    `held_back`: bundles that the disruption budget keeps waiting.
+    """
     found: list[tuple[ReplicaId, Deferral]] = []
     for number, bundle in enumerate(problem.bundles):
         waiting = left[number] if bundle.may_be_placed else len(bundle.replicas)
         if waiting:
             deferral = deferral_of(problem, number, accelerators)
+            if number in held_back:
+                deferral = replace(deferral, reason=DeferralReason.DISRUPTION_BUDGET)
             found.extend((each.replica.id, deferral) for each in bundle.replicas[-waiting:])
     return tuple(sorted(found, key=lambda each: each[0]))
 

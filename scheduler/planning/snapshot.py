@@ -102,6 +102,7 @@ def running_replica(state: State, run: Run, classes: Collection[PriorityClassNam
         job=job,
         run_version=state.version(Key(Kind.RUN, run.id)),
         replica_version=state.version(Key(Kind.REPLICA, replica.id)),
+        job_planning_version=state.planning_version(Key(Kind.JOB, job.id)),
     )
 
 
