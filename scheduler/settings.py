@@ -1,6 +1,7 @@
 """Settings: command line over environment over defaults, checked whole, all faults told at once."""
 
 import ipaddress
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import CELL_LENGTH_MAX
 from scheduler.model.plan import WorkLimits
+from scheduler.model.replica import PREEMPTIONS_KEPT
 from scheduler.state.topology import topology_of
 
 LISTEN_DEFAULT = "127.0.0.1:7461"
@@ -59,6 +62,13 @@ class Settings(BaseSettings):
         work_limit: deterministic time that one plan's solver may use, about seconds of one core.
         watchdog_ms: wall time after which a plan is cut off and the last verified one committed.
         mass_loss_guard_runs: more runs are never declared lost at once without an operator.
+        fleet_stops_per_cycle_max: runs that one plan may stop for worthier ones, in all.
+        pool_stops_per_cycle_max: the same, on one pool.
+        queue_stops_per_cycle_max: the same, of one queue.
+        fleet_stops_per_hour_max: runs that may be stopped for worthier ones within an hour, in all.
+        pool_stops_per_hour_max: the same, on one pool.
+        queue_stops_per_hour_max: the same, of one queue.
+        preemptions_per_hour_max: how often one replica may be preempted within an hour.
         mirror_comparison_ms: time between two comparisons of the mirror with a full load of the store.
         log_level: debug, info, warning or error.
     """
@@ -84,6 +94,15 @@ class Settings(BaseSettings):
     work_limit: float = Field(default=2.0, gt=0, le=3600)
     watchdog_ms: int = Field(default=30_000, ge=100)
     mass_loss_guard_runs: int = Field(default=100, ge=0)
+    fleet_stops_per_cycle_max: int = Field(default=DISRUPTION_DEFAULT.fleet_stops_per_cycle_max, ge=0)
+    pool_stops_per_cycle_max: int = Field(default=DISRUPTION_DEFAULT.pool_stops_per_cycle_max, ge=0)
+    queue_stops_per_cycle_max: int = Field(default=DISRUPTION_DEFAULT.queue_stops_per_cycle_max, ge=0)
+    fleet_stops_per_hour_max: int = Field(default=DISRUPTION_DEFAULT.fleet_stops_per_hour_max, ge=0)
+    pool_stops_per_hour_max: int = Field(default=DISRUPTION_DEFAULT.pool_stops_per_hour_max, ge=0)
+    queue_stops_per_hour_max: int = Field(default=DISRUPTION_DEFAULT.queue_stops_per_hour_max, ge=0)
+    preemptions_per_hour_max: int = Field(
+        default=DISRUPTION_DEFAULT.preemptions_per_hour_max, ge=0, le=PREEMPTIONS_KEPT
+    )
     mirror_comparison_ms: int = Field(default=600_000, ge=100)
     log_level: LogLevel = LogLevel.INFO
 
@@ -133,6 +152,11 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> WorkLimits:
         return WorkLimits(deterministic_time=self.work_limit)
+
+    @property
+    def disruption(self) -> DisruptionBudget:
+        """What plans may stop."""
+        return DisruptionBudget(**{each.name: getattr(self, each.name) for each in fields(DisruptionBudget)})
 
 
 def load_settings(**given: object) -> Settings:

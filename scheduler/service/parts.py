@@ -22,7 +22,7 @@ from scheduler.model.state import State
 from scheduler.model.transaction import IsAbsent, Put, Transaction
 from scheduler.ports import Clock, StateStore
 
-CONTENT_HASH_VERSION = "2"
+CONTENT_HASH_VERSION = "3"
 IDEMPOTENCY_KEPT_MS = 7 * 24 * 3_600_000
 
 

@@ -212,6 +212,9 @@ def deferral_text(deferral: Deferral) -> str:
         DeferralReason.AVAILABILITY_DOUBTED: f"needs {needed}; the provider is believed to have less now",
         DeferralReason.HELD: "its job is held",
         DeferralReason.FROZEN: f"planning is frozen{frozen}",
+        DeferralReason.DISRUPTION_BUDGET: (
+            f"needs {needed}; runs of less worth would make room, but no more may be stopped now"
+        ),
     }
     return sentences.get(deferral.reason, "waits for a reason this client does not know")
 

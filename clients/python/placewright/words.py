@@ -82,6 +82,7 @@ class DeferralReason(Word):
     AVAILABILITY_DOUBTED = "availability_doubted"
     HELD = "held"
     FROZEN = "frozen"
+    DISRUPTION_BUDGET = "disruption_budget"
     UNKNOWN = "unknown"
 
 
