@@ -1,9 +1,11 @@
 """A world: what exists and what people will do, drawn from the seed before anything happens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from random import Random
 
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.ids import AcceleratorName, LauncherId, PoolId, PriorityClassName, QueueName
 from scheduler.model.job import (
     Alternative,
@@ -28,6 +30,7 @@ LONG_EVERY = 100  # one world in so many lasts for hours
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
 GUARDS_RUNS = (1, 4, 100)
 CLASSES = ("frontier", "standard", "batch")
+TIGHT = DisruptionBudget(fleet_stops_per_cycle_max=2, fleet_stops_per_hour_max=5, preemptions_per_hour_max=1)
 
 
 class Trouble(Enum):
@@ -106,6 +109,7 @@ class World:
         improves: plans are improved by the solver, not only the greedy floor.
         leases_change_every_ms: at most, besides all else that the operator does; None: as seldom as the rest.
         mass_loss_guard_runs: of every service process.
+        disruption: what plans may stop.
     """
 
     seed: int
@@ -119,6 +123,7 @@ class World:
     jobs: tuple[PlannedJob, ...]
     leases_change_every_ms: int | None = None
     mass_loss_guard_runs: int
+    disruption: DisruptionBudget = DISRUPTION_DEFAULT
 
     @property
     def launchers(self) -> tuple[LauncherId, ...]:
@@ -180,8 +185,25 @@ def _world_of(seed: int, *, with_faults: bool) -> World:
         improves=seed % 10 == 7,
         faults=_with_mishaps(_faults(draw), seed) if with_faults else NO_FAULTS,
         pools=pools,
-        jobs=tuple(_job(draw, number, pools=pools, busy_ms=busy_ms) for number in range(jobs)),
+        jobs=_protected(seed, [_job(draw, n, pools=pools, busy_ms=busy_ms) for n in range(jobs)]),
         mass_loss_guard_runs=Random(f"{seed}/guard").choice(GUARDS_RUNS),
+        disruption=Random(f"{seed}/disruption").choice((DISRUPTION_DEFAULT, DISRUPTION_DEFAULT, TIGHT)),
+    )
+
+
+def _protected(seed: int, jobs: Sequence[PlannedJob]) -> tuple[PlannedJob, ...]:
+    """Some jobs are not preempted, or not at once."""
+    draw = Random(f"{seed}/protection")
+    return tuple(
+        replace(
+            job,
+            spec=replace(
+                job.spec,
+                preemptible=draw.random() < 0.8,
+                min_runtime_ms=draw.choice((0, 0, 0, 30 * SECOND_MS, 3 * MINUTE_MS)),
+            ),
+        )
+        for job in jobs
     )
 
 
