@@ -6,7 +6,7 @@ for. The last two share their room (docs/decisions/preemption.md).
 
 from bisect import insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scheduler.model.ids import RunId
 from scheduler.model.occupancy import ASKED_FOR, Occupancy, accelerators_of, occupancy_of
@@ -14,7 +14,7 @@ from scheduler.model.plan import PlannedPool
 from scheduler.model.run import NodeShare, Run
 from scheduler.planning.blocks import block_of
 from scheduler.planning.room import Room, RowKind, RowName, empty_room_of
-from scheduler.planning.victims import GUARANTEE_FACTOR, Fate, Uses, Victim, Wish
+from scheduler.planning.victims import Fate, Uses, Victim, Wish
 
 WHOLE_POOL = -1
 """The one unit of a rented pool: its limit is shared by all that is on it."""
@@ -76,6 +76,7 @@ class Book:
         if spec.limit_accelerators is not None:
             self._rented = rented_of(occupancy, limit=spec.limit_accelerators, believed=believed)
         self.victims: list[Victim] = []
+        self._most: dict[int, tuple[int, list[int], Rented | None]] = {}
         self.closed = frozenset(unit for run in occupancy.waiting for unit in self.units(self.uses_of(run)))
         self.awaited_runs: dict[int, dict[RunId, None]] = {}
         for run in occupancy.awaited:
@@ -141,28 +142,39 @@ class Book:
     def victims_for(self, wish: Wish) -> list[Victim] | None:
         """Who makes room for a gang: in order until it fits, less those that are not needed then.
 
-        None: it does not fit even so, or more would be removed than the guarantee asks for.
+        None: it does not fit even so.
         """
-        search = Search(self, wish)
-        taken: list[Victim] = []
-        if not search.is_hopeless(self.victims):
-            for victim in self.victims:
-                if search.fits() or victim.worth >= wish.worth:
-                    break
-                search.free(victim, 1)
-                taken.append(victim)
-        if not search.fits():
-            search.undo(taken)
+        if not Search(self, wish, *self._most_room(wish.worth)).fits():
             return None
+        search = Search(self, wish, self.room_to_wait(), self._rented)
+        taken: list[Victim] = []
+        for victim in self.victims:
+            if search.fits():
+                break
+            search.free(victim, 1)
+            taken.append(victim)
         needed = []
         for victim in reversed(taken):
             search.free(victim, -1)
             if not search.fits():
                 search.free(victim, 1)
                 needed.append(victim)
-        search.undo(needed)
-        removed = sum(victim.removed for victim in needed)
-        return needed[::-1] if removed <= GUARANTEE_FACTOR * wish.size else None
+        for victim in needed:
+            search.free(victim, -1)
+        return needed[::-1]
+
+    def _most_room(self, worth: int) -> tuple[list[int], Rented | None]:
+        """To wait in, if all of less worth made room; remembered until the book changes."""
+        known = self._most.get(worth)
+        if known is None or known[0] != self.version:
+            nodes, rented = self.room_to_wait(), None if self._rented is None else replace(self._rented)
+            for victim in self.victims:
+                if victim.worth < worth:
+                    add(nodes, victim.uses, 1)
+                    if rented is not None:
+                        rented.give_up(victim, 1)
+            known = self._most[worth] = self.version, nodes, rented
+        return known[1], known[2]
 
     def count(self, row: RowName, nodes: Sequence[int]) -> int:
         """Units of a row on nodes with so much free."""
@@ -212,25 +224,14 @@ class Book:
 
 
 class Search:
-    """One look for victims: rows as they would be."""
+    """One look for victims: rows as they would be. `nodes` and `rented` change with it."""
 
-    def __init__(self, book: Book, wish: Wish) -> None:
-        self._book, self._accelerators, self._worth = book, wish.accelerators, wish.worth
-        self._nodes = book.room_to_wait()
+    def __init__(self, book: Book, wish: Wish, nodes: list[int], rented: Rented | None) -> None:
+        self._book, self._accelerators, self._nodes, self._rented = book, wish.accelerators, nodes, rented
         # of one gang alone, the row of its own block size binds
         rows = [(row, amount) for row, amount in wish.demand if row.kind is not RowKind.RENTED][-1:]
         self._rows = [row for row, _ in rows]
         self._missing = [amount - book.count(row, self._nodes) for row, amount in rows]
-        self._rented = book.rented()
-
-    def is_hopeless(self, victims: Sequence[Victim]) -> bool:
-        """Whether it would not fit even if all of less worth made room."""
-        taken = [victim for victim in victims if victim.worth < self._worth]
-        for victim in taken:
-            self.free(victim, 1)
-        fits = self.fits()
-        self.undo(taken)
-        return not fits
 
     def fits(self) -> bool:
         if any(missing > 0 for missing in self._missing):
@@ -246,10 +247,6 @@ class Search:
                 self._missing[number] -= on_node(row, node, after) - on_node(row, node, before)
         if self._rented is not None:
             self._rented.give_up(victim, sign)
-
-    def undo(self, taken: Iterable[Victim]) -> None:
-        for victim in taken:
-            self.free(victim, -1)
 
 
 def add(used: list[int], uses: Uses, sign: int) -> None:

@@ -84,7 +84,7 @@ class Look:
         for place in plan.places:
             self._places.setdefault(place.placement.pool_id, []).append(place)
         self._left: dict[PoolId, Left] = {}
-        self._answers: dict[object, str | None] = {}
+        self._asked: dict[object, list[Giver] | None] = {}
         placed = (self._jobs[place.replica_id] for place in plan.places if place.replica_id in self._jobs)
         running = (each.job for runs in self._running.values() for each in runs)
         self._least = min((self._worth[job.spec.priority_class] for job in (*placed, *running)), default=None)
@@ -118,17 +118,14 @@ class Look:
                         yield answer
 
     def _answer(self, planned: PlannedPool, way: Alternative, worth: int) -> str | None:
-        key = (planned.pool.id, way, worth)
-        if key not in self._answers:
-            self._answers[key] = self._looked_up(planned, way, worth)
-        return self._answers[key]
-
-    def _looked_up(self, planned: PlannedPool, way: Alternative, worth: int) -> str | None:
         """Who would make room; None if nobody need be asked, or nobody can."""
         left = self._left.get(planned.pool.id)
         if left is None:
             left = self._left[planned.pool.id] = self._left_of(planned)
-        asked = asked_to_leave(left, way, worth)
+        key = (planned.pool.id, way.tasks, way.devices_per_task, way.slice_topology, worth)
+        if key not in self._asked:
+            self._asked[key] = asked_to_leave(left, way, worth)
+        asked = self._asked[key]
         if asked is None or all(giver.is_ending for giver in asked):
             return None
         removed = sum(giver.size for giver in asked if not giver.is_ending)

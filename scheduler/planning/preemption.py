@@ -22,6 +22,7 @@ from scheduler.planning.nodes import assigned, gang_of
 from scheduler.planning.problem import Integers, Left, Problem, row_numbers
 from scheduler.planning.room import RENTED, RowName
 from scheduler.planning.victims import (
+    GUARANTEE_FACTOR,
     NOT_BEGUN_MS,
     Fate,
     Uses,
@@ -169,20 +170,19 @@ class Repair:
                 yield Move(loss, -self._candidates[index].term, index, victims)
 
     def _victims(self, candidate: Candidate) -> tuple[Victim, ...] | None:
-        """As the book says; remembered until it changes."""
+        """As the book says, if the guarantee asks for so much; remembered until the book changes."""
         bundle, book = self._problem.bundles[candidate.bundle], self._book(candidate.pool)
-        wish = Wish(
-            candidate.demand,
-            candidate.accelerators,
-            bundle.spec.alternatives[candidate.alternative].gang_speed_permille,
-            bundle.work.worth,
-        )
+        wish = Wish(candidate.demand, candidate.accelerators, bundle.work.worth)
         key = (candidate.pool, wish)
         known = self._known.get(key)
         if known is None or known[0] != book.version:
             victims = book.victims_for(wish)
             known = self._known[key] = book.version, None if victims is None else tuple(victims)
-        return known[1]
+        if known[1] is None:
+            return None
+        size = bundle.spec.alternatives[candidate.alternative].gang_speed_permille
+        removed = sum(victim.removed for victim in known[1])
+        return known[1] if removed <= GUARANTEE_FACTOR * size else None
 
     def _make(self, move: Move, stops: Sequence[RunningReplica]) -> bool:
         """Carry the move out, unless one step could not hold it."""

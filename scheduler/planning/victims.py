@@ -67,11 +67,10 @@ class Victim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A gang that wants a place: what it takes of the pool, its useful size in permille, and its worth."""
+    """A gang that wants a place: what it takes of the pool, and V of its class."""
 
     demand: Demand
     accelerators: int
-    size: int
     worth: int
 
 

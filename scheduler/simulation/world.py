@@ -27,6 +27,7 @@ CHIPS_PER_HOST = 4
 JOBS_MAX = 60
 CALM_MS = 8 * MINUTE_MS
 LONG_EVERY = 100  # one world in so many lasts for hours
+CROWDED_EVERY = 3  # one world in so many is full of batch jobs when worthier ones come
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
 GUARDS_RUNS = (1, 4, 100)
 CLASSES = ("frontier", "standard", "batch")
@@ -185,26 +186,47 @@ def _world_of(seed: int, *, with_faults: bool) -> World:
         improves=seed % 10 == 7,
         faults=_with_mishaps(_faults(draw), seed) if with_faults else NO_FAULTS,
         pools=pools,
-        jobs=_protected(seed, [_job(draw, n, pools=pools, busy_ms=busy_ms) for n in range(jobs)]),
+        jobs=_contended(seed, [_job(draw, n, pools=pools, busy_ms=busy_ms) for n in range(jobs)]),
         mass_loss_guard_runs=Random(f"{seed}/guard").choice(GUARDS_RUNS),
         disruption=Random(f"{seed}/disruption").choice((DISRUPTION_DEFAULT, DISRUPTION_DEFAULT, TIGHT)),
     )
 
 
-def _protected(seed: int, jobs: Sequence[PlannedJob]) -> tuple[PlannedJob, ...]:
-    """Some jobs are not preempted, or not at once."""
-    draw = Random(f"{seed}/protection")
-    return tuple(
-        replace(
-            job,
-            spec=replace(
-                job.spec,
-                preemptible=draw.random() < 0.8,
-                min_runtime_ms=draw.choice((0, 0, 0, 30 * SECOND_MS, 3 * MINUTE_MS)),
-            ),
-        )
-        for job in jobs
+def _contended(seed: int, jobs: Sequence[PlannedJob]) -> tuple[PlannedJob, ...]:
+    """Some jobs are protected; in crowded worlds worthier ones find the fleet full of batch."""
+    draw = Random(f"{seed}/contention")
+    by_time = sorted(jobs, key=lambda job: job.submit_at_ms)
+    early = {job.spec.name for job in by_time[: 2 * len(jobs) // 3]}
+    if seed % CROWDED_EVERY == 1:
+        jobs = [_filling(job, draw) if job.spec.name in early else _worthier(job, draw) for job in jobs]
+    return tuple(_protected(job, draw) for job in jobs)
+
+
+def _worthier(job: PlannedJob, draw: Random) -> PlannedJob:
+    name = PriorityClassName(draw.choice(("frontier", "frontier", "standard")))
+    return replace(job, spec=replace(job.spec, priority_class=name, constraints=Constraints()))
+
+
+def _protected(job: PlannedJob, draw: Random) -> PlannedJob:
+    spec = replace(
+        job.spec,
+        preemptible=draw.random() < 0.8,
+        min_runtime_ms=draw.choice((0, 0, 0, 30 * SECOND_MS, 3 * MINUTE_MS)),
     )
+    return replace(job, spec=spec)
+
+
+def _filling(job: PlannedJob, draw: Random) -> PlannedJob:
+    """Batch, anywhere and for long, in many replicas."""
+    spec = replace(
+        job.spec,
+        priority_class=PriorityClassName("batch"),
+        constraints=Constraints(),
+        training=None,
+        inference=Inference(replicas=draw.randint(8, 24)),
+        max_duration_ms=None,
+    )
+    return replace(job, cancel_after_ms=None, spec=spec, work=replace(job.work, duration_ms=None))
 
 
 def _faults(draw: Random) -> Faults:
