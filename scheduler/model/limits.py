@@ -25,6 +25,7 @@ PRICE_JUMP_FACTOR_MAX = 3  # up or down; beyond, a price needs confirmation
 CAPACITY_FALL_FACTOR_MAX = 3  # beyond, a fall needs confirmation
 PRICE_USD_MICROS_MAX = 1_000_000_000  # a thousand dollars an accelerator-hour
 CHANGES_PER_TRANSACTION_MAX = 128
+VICTIMS_PER_STEP_MAX = 60  # two changes each, beside those of a placement, in one transaction
 GRACE_PERIOD_MS_DEFAULT = 30_000
 LEASE_DURATION_MS_DEFAULT = 300_000
 LEASE_DURATION_MS_MIN = 6_000  # well above what the leader may miss unnoticed (control.expiry)

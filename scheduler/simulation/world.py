@@ -1,9 +1,11 @@
 """A world: what exists and what people will do, drawn from the seed before anything happens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from random import Random
 
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.ids import AcceleratorName, LauncherId, PoolId, PriorityClassName, QueueName
 from scheduler.model.job import (
     Alternative,
@@ -28,9 +30,11 @@ CALM_MS = 8 * MINUTE_MS
 LONG_WORK_MS = (10 * MINUTE_MS, 8 * HOUR_MS)
 LONG_WORK_SHARE = 0.4
 LONG_EVERY = 100  # one world in so many is busy for an hour
+CROWDED_EVERY = 3  # one world in so many is full of batch jobs when worthier ones come
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
 GUARDS_RUNS = (1, 4, 100)
 CLASSES = ("frontier", "standard", "batch")
+TIGHT = DisruptionBudget(fleet_stops_per_cycle_max=2, fleet_stops_per_hour_max=5, preemptions_per_hour_max=1)
 
 
 class Trouble(Enum):
@@ -111,6 +115,7 @@ class World:
         mass_loss_guard_runs: of every service process.
         brakes_every_ms: at most, from one brake's end to the next; None: nobody is at the brakes.
         lulls: in order, all of them while it is busy.
+        disruption: what plans may stop.
     """
 
     seed: int
@@ -126,6 +131,7 @@ class World:
     mass_loss_guard_runs: int
     brakes_every_ms: int | None = None
     lulls: tuple[Lull, ...] = ()
+    disruption: DisruptionBudget = DISRUPTION_DEFAULT
 
     @property
     def launchers(self) -> tuple[LauncherId, ...]:
@@ -215,10 +221,48 @@ def _world_of(seed: int, *, with_faults: bool) -> World:
         improves=seed % 10 == 7,
         faults=_with_mishaps(_faults(draw), seed) if with_faults else NO_FAULTS,
         pools=pools,
-        jobs=tuple(_job(draw, number, pools=pools, busy_ms=busy_ms) for number in range(jobs)),
+        jobs=_contended(seed, [_job(draw, n, pools=pools, busy_ms=busy_ms) for n in range(jobs)]),
         mass_loss_guard_runs=Random(f"{seed}/guard").choice(GUARDS_RUNS),
         brakes_every_ms=MINUTE_MS,
+        disruption=Random(f"{seed}/disruption").choice((DISRUPTION_DEFAULT, DISRUPTION_DEFAULT, TIGHT)),
     )
+
+
+def _contended(seed: int, jobs: Sequence[PlannedJob]) -> tuple[PlannedJob, ...]:
+    """Some jobs are protected; in crowded worlds worthier ones find the fleet full of batch."""
+    draw = Random(f"{seed}/contention")
+    by_time = sorted(jobs, key=lambda job: job.submit_at_ms)
+    early = {job.spec.name for job in by_time[: 2 * len(jobs) // 3]}
+    if seed % CROWDED_EVERY == 1:
+        jobs = [_filling(job, draw) if job.spec.name in early else _worthier(job, draw) for job in jobs]
+    return tuple(_protected(job, draw) for job in jobs)
+
+
+def _worthier(job: PlannedJob, draw: Random) -> PlannedJob:
+    name = PriorityClassName(draw.choice(("frontier", "frontier", "standard")))
+    return replace(job, spec=replace(job.spec, priority_class=name, constraints=Constraints()))
+
+
+def _protected(job: PlannedJob, draw: Random) -> PlannedJob:
+    spec = replace(
+        job.spec,
+        preemptible=draw.random() < 0.8,
+        min_runtime_ms=draw.choice((0, 0, 0, 30 * SECOND_MS, 3 * MINUTE_MS)),
+    )
+    return replace(job, spec=spec)
+
+
+def _filling(job: PlannedJob, draw: Random) -> PlannedJob:
+    """Batch, anywhere and for long, in many replicas."""
+    spec = replace(
+        job.spec,
+        priority_class=PriorityClassName("batch"),
+        constraints=Constraints(),
+        training=None,
+        inference=Inference(replicas=draw.randint(8, 24)),
+        max_duration_ms=None,
+    )
+    return replace(job, cancel_after_ms=None, spec=spec, work=replace(job.work, duration_ms=None))
 
 
 def _faults(draw: Random) -> Faults:

@@ -33,6 +33,8 @@ SPEC = pool_pb2.PoolSpec(
 SUBMISSION = a_submission(
     max_duration=DAY,
     grace_period=DAY,
+    min_runtime=DAY,
+    preemptible=False,
     training=job_pb2.Training(estimated_duration=DAY),
     constraints=job_pb2.Constraints(
         allowed_pools=["pool"], allowed_locations=[job_pb2.Location(provider="aws")]
