@@ -278,7 +278,7 @@ class Repair:
         ending = [
             victim_of(run, book.uses_of(run), worth=0, size=0, fate=Fate.ENDING)
             for run in occupancy_of(planned.live_runs).others
-            if is_ending(run)
+            if is_ending(run, self._now_ms)
         ]
         running = [
             victim_of(

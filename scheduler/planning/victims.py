@@ -88,9 +88,13 @@ def victim_of(run: Run, uses: Uses, *, worth: int, size: int, fate: Fate) -> Vic
     )
 
 
-def is_ending(run: Run) -> bool:
-    """Whether it is being stopped already, for whatever reason."""
-    return run.state is RunState.STOPPING and run.stop_requested_at_ms is not None
+def is_ending(run: Run, now_ms: int) -> bool:
+    """Whether it is being stopped already, for whatever reason, and still within its grace period.
+
+    One that does not end in time may never end: nobody is made to wait for it.
+    """
+    is_asked = run.state is RunState.STOPPING and run.stop_requested_at_ms is not None
+    return is_asked and now_ms <= (run.stop_requested_at_ms or 0) + run.grace_period_ms
 
 
 def stoppable(snapshot: Snapshot) -> dict[PoolId, list[RunningReplica]]:
