@@ -139,7 +139,10 @@ def test_the_plan_before_it_is_broken_breaks_nothing() -> None:
     assert violations(snapshot, floor_plan(snapshot)) == []
 
 
-@pytest.mark.parametrize(("rule", "subject", "mutate"), BROKEN, ids=lambda each: str(each)[:40])
+IDS = [f"{rule}-{number}" for number, (rule, _, _) in enumerate(BROKEN)]
+
+
+@pytest.mark.parametrize(("rule", "subject", "mutate"), BROKEN, ids=IDS)
 def test_a_broken_rule_is_found(rule: Rule, subject: str, mutate: Mutation) -> None:
     snapshot = world()
     changed, plan = mutate(snapshot, floor_plan(snapshot))
