@@ -264,3 +264,14 @@ def rented_of(occupancy: Occupancy, *, limit: int, believed: int) -> Rented:
         awaited=accelerators_of(occupancy.awaited),
         asked_for=accelerators_of(asked_for),
     )
+
+
+def book_of(planned: PlannedPool, *, now_ms: int) -> Book:
+    pool, believed = planned.pool, 0
+    if pool.availability is not None and pool.spec.limit_accelerators is not None:
+        believed = pool.availability.believed_free(now_ms=now_ms, limit=pool.spec.limit_accelerators)
+    return Book(
+        planned,
+        unavailable=pool.cordoned_nodes.union(pool.status.unavailable_nodes),
+        believed=believed,
+    )

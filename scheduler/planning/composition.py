@@ -25,15 +25,8 @@ from scheduler.model.transaction import Check, IsAbsent, IsAt, IsPlannedAt
 from scheduler.planning.explanation import accelerators_left, deferrals_of
 from scheduler.planning.greedy import left_after
 from scheduler.planning.nodes import assigned, gang_of
-from scheduler.planning.preemption import (
-    Repaired,
-    Slot,
-    Stopped,
-    candidates_by_pool,
-    repaired,
-    way_of,
-)
-from scheduler.planning.problem import Integers, Problem
+from scheduler.planning.preemption import Repaired, Slot, Stopped, repaired
+from scheduler.planning.problem import Integers, Problem, candidates_by_pool, way_of
 from scheduler.planning.worth import charged_usd_micros_per_hour
 
 

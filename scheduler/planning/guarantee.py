@@ -195,7 +195,8 @@ class Look:
         closed = {unit for run in occupancy.waiting for unit in units(run.placement, rented)}
         ending = {run_id for place in places for run_id in place.after_runs}
         for run in occupancy.others:
-            is_ending = run.state is RunState.STOPPING and run.stop_requested_at_ms is not None
+            asked_ms = run.stop_requested_at_ms if run.state is RunState.STOPPING else None
+            is_ending = asked_ms is not None and self._snapshot.now_ms <= asked_ms + run.grace_period_ms
             if is_ending and run.id not in ending and not closed & units(run.placement, rented):
                 yield giver_of_run(run, None, planned, queue=self._queues.get(run.id), worth=0, size=0)
         for each in self._running.get(planned.pool.id, ()):

@@ -10,16 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.model.ids import RunId
-from scheduler.model.job import Alternative
 from scheduler.model.occupancy import occupancy_of
-from scheduler.model.plan import PlannedPool, RunningReplica
+from scheduler.model.plan import RunningReplica
 from scheduler.model.run import NodeShare
 from scheduler.planning.bonds import Bonds, Load, Unit
-from scheduler.planning.books import Book, add
+from scheduler.planning.books import Book, add, book_of
 from scheduler.planning.candidates import Candidate
 from scheduler.planning.greedy import filled, floor_orders
 from scheduler.planning.nodes import assigned, gang_of
-from scheduler.planning.problem import Integers, Left, Problem, row_numbers
+from scheduler.planning.problem import Left, Problem, candidates_by_pool, row_numbers, way_of
 from scheduler.planning.quotas import QuotaTrees
 from scheduler.planning.room import RENTED, RowName
 from scheduler.planning.victims import (
@@ -313,7 +312,7 @@ class Repair:
         ending = [
             victim_of(run, book.uses_of(run), worth=0, size=0, fate=Fate.ENDING)
             for run in occupancy_of(planned.live_runs).others
-            if is_ending(run)
+            if is_ending(run, self._now_ms)
         ]
         running = [
             victim_of(
@@ -380,31 +379,3 @@ class Repair:
         step = self._bonds.root((pool, self._book(pool).units(uses)[0]))
         assert step is not None, (pool, uses)
         return step
-
-
-def book_of(planned: PlannedPool, *, now_ms: int) -> Book:
-    pool, believed = planned.pool, 0
-    if pool.availability is not None and pool.spec.limit_accelerators is not None:
-        believed = pool.availability.believed_free(now_ms=now_ms, limit=pool.spec.limit_accelerators)
-    return Book(
-        planned,
-        unavailable=pool.cordoned_nodes.union(pool.status.unavailable_nodes),
-        believed=believed,
-    )
-
-
-def way_of(problem: Problem, index: int) -> Alternative:
-    candidate = problem.survey.candidates[index]
-    return problem.bundles[candidate.bundle].spec.alternatives[candidate.alternative]
-
-
-def candidates_by_pool(problem: Problem, taken: Integers) -> list[tuple[int, list[int]]]:
-    """Numbers of candidates, each as often as its column is taken; of a bundle, the best first."""
-    columns, placed = problem.columns, np.flatnonzero(taken)
-    of_columns = np.flatnonzero(problem.candidates.that_fit(problem.left.free))
-    order = placed[np.lexsort((placed, -columns.term[placed], columns.bundle[placed]))]
-    by_pool: dict[int, list[int]] = {}
-    for column in order.tolist():
-        indices = [int(of_columns[column])] * int(taken[column])
-        by_pool.setdefault(int(columns.pool[column]), []).extend(indices)
-    return sorted(by_pool.items())

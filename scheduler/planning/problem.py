@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from scheduler.model.job import Alternative
 from scheduler.model.plan import PlannedPool, Snapshot
 from scheduler.planning.bundles import Bundle, bundles_of
 from scheduler.planning.candidates import Candidate, Survey, survey_of
@@ -236,3 +237,20 @@ def columns_of(
         rows=at_rows,
         amounts=amounts,
     )
+
+
+def way_of(problem: Problem, index: int) -> Alternative:
+    candidate = problem.survey.candidates[index]
+    return problem.bundles[candidate.bundle].spec.alternatives[candidate.alternative]
+
+
+def candidates_by_pool(problem: Problem, taken: Integers) -> list[tuple[int, list[int]]]:
+    """Numbers of candidates, each as often as its column is taken; of a bundle, the best first."""
+    columns, placed = problem.columns, np.flatnonzero(taken)
+    of_columns = np.flatnonzero(problem.candidates.that_fit(problem.left.free))
+    order = placed[np.lexsort((placed, -columns.term[placed], columns.bundle[placed]))]
+    by_pool: dict[int, list[int]] = {}
+    for column in order.tolist():
+        indices = [int(of_columns[column])] * int(taken[column])
+        by_pool.setdefault(int(columns.pool[column]), []).extend(indices)
+    return sorted(by_pool.items())

@@ -229,7 +229,7 @@ def quotas_of(snapshot: Snapshot) -> Quotas:
 
 
 def given_back_by(placement: Placement) -> dict[Resource, int]:
-    """What its run's end leaves of each resource: costs are summed before they are rounded up, so this is not."""
+    """What its run gives back. Costs are rounded up as a sum, so its own is rounded down."""
     return {
         Resource(placement.accelerator): placement.accelerators,
         COST: placement.charged_usd_micros_per_hour // 1_000,

@@ -127,7 +127,7 @@ def running_replicas(
     waiting: Sequence[WaitingReplica],
     priority_classes: Mapping[PriorityClassName, PriorityClass],
 ) -> tuple[RunningReplica, ...]:
-    """Live runs that end, or of classes below the worthiest that waits, but for offers whose claim may be lost."""
+    """Live runs that end, or are of classes below the worthiest that waits; no offers with claims lost."""
     worth = {name: each.worth_usd_micros for name, each in priority_classes.items()}
     most = max((worth[each.job.spec.priority_class] for each in waiting), default=0)
     lower = {name for name, each in worth.items() if each < most}

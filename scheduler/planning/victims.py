@@ -89,9 +89,13 @@ def victim_of(run: Run, uses: Uses, *, worth: int, size: int, fate: Fate) -> Vic
     )
 
 
-def is_ending(run: Run) -> bool:
-    """Whether it is being stopped already, for whatever reason."""
-    return run.state is RunState.STOPPING and run.stop_requested_at_ms is not None
+def is_ending(run: Run, now_ms: int) -> bool:
+    """Whether it is being stopped already, for whatever reason, and still within its grace period.
+
+    One that does not end in time may never end: nobody is made to wait for it.
+    """
+    is_asked = run.state is RunState.STOPPING and run.stop_requested_at_ms is not None
+    return is_asked and now_ms <= (run.stop_requested_at_ms or 0) + run.grace_period_ms
 
 
 def stoppable(snapshot: Snapshot) -> dict[PoolId, list[RunningReplica]]:
@@ -106,7 +110,7 @@ def stoppable(snapshot: Snapshot) -> dict[PoolId, list[RunningReplica]]:
 
 
 def may_be_stopped(each: RunningReplica, snapshot: Snapshot, frozen: Iterable[str]) -> bool:
-    """Whether people and time allow it: pins, `preemptible`, `min_runtime`, holds, freezes, the hourly limit."""
+    """Whether people and time allow it: pins, holds, freezes, what its job says, the hourly limit."""
     run, spec = each.run, each.job.spec
     if run.state not in STOPPABLE or is_waiting(run) or each.job.hold is not None:
         return False

@@ -17,6 +17,7 @@ from scheduler.model.job import (
     Training,
 )
 from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
+from scheduler.simulation.contention import filling, protected, worthier
 from scheduler.simulation.day import DAY_MS, Lull, lulls_of, time_of_day
 
 SECOND_MS = 1_000
@@ -234,35 +235,16 @@ def _contended(seed: int, jobs: Sequence[PlannedJob]) -> tuple[PlannedJob, ...]:
     by_time = sorted(jobs, key=lambda job: job.submit_at_ms)
     early = {job.spec.name for job in by_time[: 2 * len(jobs) // 3]}
     if seed % CROWDED_EVERY == 1:
-        jobs = [_filling(job, draw) if job.spec.name in early else _worthier(job, draw) for job in jobs]
-    return tuple(_protected(job, draw) for job in jobs)
+        jobs = [_crowding(job, draw, is_early=job.spec.name in early) for job in jobs]
+    return tuple(replace(job, spec=protected(job.spec, draw)) for job in jobs)
 
 
-def _worthier(job: PlannedJob, draw: Random) -> PlannedJob:
-    name = PriorityClassName(draw.choice(("frontier", "frontier", "standard")))
-    return replace(job, spec=replace(job.spec, priority_class=name, constraints=Constraints()))
-
-
-def _protected(job: PlannedJob, draw: Random) -> PlannedJob:
-    spec = replace(
-        job.spec,
-        preemptible=draw.random() < 0.8,
-        min_runtime_ms=draw.choice((0, 0, 0, 30 * SECOND_MS, 3 * MINUTE_MS)),
-    )
-    return replace(job, spec=spec)
-
-
-def _filling(job: PlannedJob, draw: Random) -> PlannedJob:
-    """Batch, anywhere and for long, in many replicas."""
-    spec = replace(
-        job.spec,
-        priority_class=PriorityClassName("batch"),
-        constraints=Constraints(),
-        training=None,
-        inference=Inference(replicas=draw.randint(8, 24)),
-        max_duration_ms=None,
-    )
-    return replace(job, cancel_after_ms=None, spec=spec, work=replace(job.work, duration_ms=None))
+def _crowding(job: PlannedJob, draw: Random, *, is_early: bool) -> PlannedJob:
+    """What comes early is batch and stays."""
+    if not is_early:
+        return replace(job, spec=worthier(job.spec, draw))
+    work = replace(job.work, duration_ms=None)
+    return replace(job, cancel_after_ms=None, spec=filling(job.spec, draw), work=work)
 
 
 def _faults(draw: Random) -> Faults:

@@ -446,7 +446,7 @@ CASES = [
     ),
     Case(
         id="replicas_placed_before_launchers_have_said_what_they_hold",
-        finds="live at once|started twice",
+        finds="live at once|started twice|devices used|used by another",
         faults=LOST_TAILS,
         broken=[(quarantine, "awaited", lambda _: []), (snapshot, "awaited", lambda _: [])],
     ),

@@ -142,6 +142,7 @@ class RecordsAuditor:
     def tail_lost(self, left: State) -> None:
         """The store is as it was some commits ago."""
         self.count("lost tails")
+        self.stops.tail_lost()
         before = self.records
         self.records = {
             key_of(r.entity): r for kind in Kind if kind not in UNMIRRORED for r in left.records(kind)

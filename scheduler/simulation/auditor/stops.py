@@ -73,6 +73,10 @@ class StopsAuditor:
         if EndReason.PREEMPTED in (_why(run), _why(old)) and _why(run) is not _why(old):
             self._preempted_now.append((run, old))
 
+    def tail_lost(self) -> None:
+        """The store may have forgotten preemptions: nobody can count them any more."""
+        self._at_ms.clear()
+
     def commit_is_known(self) -> None:
         """All of a commit has been taken over: also what stands in for the runs that it stops."""
         for run, old in self._preempted_now:

@@ -1,13 +1,15 @@
 """Histories: a small fleet that plans are carried out on, step by step, while jobs come and runs end."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from scheduler.model.brakes import Freeze, FreezeScope, Hold
 from scheduler.model.disruption import DisruptionBudget
+from scheduler.model.guidance import Guidance
 from scheduler.model.ids import ReplicaId, RunId
-from scheduler.model.job import Job
+from scheduler.model.job import Constraints, Job, Market
 from scheduler.model.plan import Plan, PlannedPool, RecentStop, RunningReplica, Snapshot, WaitingReplica
-from scheduler.model.pool import Availability, Pool
+from scheduler.model.pool import Availability, Cordon, Pool, PoolStatus
 from scheduler.model.replica import Preemption, Replica
 from scheduler.model.run import EndReason, Run, RunState
 from tests.builders import (
@@ -44,6 +46,7 @@ class History:
         self.runs: dict[RunId, Run] = {}
         self.recent: list[RecentStop] = []
         self.freezes: list[Freeze] = []
+        self.guidance = Guidance()
 
     # --- what planning sees ---
 
@@ -67,6 +70,7 @@ class History:
             ),
             priority_classes=PRIORITY_CLASSES,
             freezes=tuple(self.freezes),
+            guidance=self.guidance,
             running=tuple(
                 RunningReplica(
                     run=run,
@@ -139,7 +143,12 @@ class History:
         for run in list(self.runs.values()):
             self._happens_to(run)
         if self._draw.is_one_in(6):
-            self.freezes = [] if self.freezes else [a_freeze(self._draw)]
+            self.freezes = [] if self.freezes else [a_freeze(self._draw, self.pools)]
+        if self._draw.is_one_in(4):
+            number = self._draw.between(0, len(self.pools) - 1)
+            self.pools[number] = changed(self.pools[number], self._draw)
+        prices = ((pool.id, self._draw.of((0, 0, 3 * DOLLAR))) for pool in self.pools)
+        self.guidance = Guidance(shadow_prices=tuple(sorted(each for each in prices if each[1])))
         self.now_ms += self._draw.between(0, WAITS_MS_MAX)
 
     def job_comes(self) -> None:
@@ -149,6 +158,11 @@ class History:
             f"job-{number}",
             *(an_alternative(gang, speed_permille=draw.of((700, 1000, 1300))) for gang in gangs),
             priority_class=draw.of(CLASSES),
+            duration_ms=draw.of((None, None, HOUR_MS)),
+            constraints=Constraints(
+                denied_pools=(draw.of(self.pools).id,) if draw.is_one_in(5) else (),
+                markets=(Market.RESERVED,) if draw.is_one_in(8) else (),
+            ),
             queue=draw.of(("red", "blue")),
             preemptible=not draw.is_one_in(6),
             min_runtime_ms=draw.of((0, 0, WAITS_MS_MAX)),
@@ -156,7 +170,8 @@ class History:
         if draw.is_one_in(10):
             job = replace(job, hold=Hold(reason="", principal=PRINCIPAL, held_at_ms=NOW_MS))
         self.jobs[job.id] = job
-        replica = a_replica(job, waiting_since_ms=self.now_ms)
+        not_before_ms = self.now_ms + HOUR_MS // 12 if draw.is_one_in(12) else 0
+        replica = a_replica(job, waiting_since_ms=self.now_ms, not_before_ms=not_before_ms)
         self.replicas[replica.id] = replica
 
     def believe_everything(self) -> None:
@@ -167,9 +182,12 @@ class History:
         ]
 
     def unprotect(self) -> None:
-        """No run is protected for a time."""
+        """Nothing changes by time alone: no protection ends, no back-off, no grace period."""
         for job in self.jobs.values():
-            self.jobs[job.id] = replace(job, spec=replace(job.spec, min_runtime_ms=0))
+            spec = replace(job.spec, min_runtime_ms=0, grace_period_ms=100 * HOUR_MS)
+            self.jobs[job.id] = replace(job, spec=spec)
+        for replica in self.replicas.values():
+            self.replicas[replica.id] = replace(replica, not_before_ms=0)
 
     def _happens_to(self, run: Run) -> None:
         match run.state:
@@ -207,10 +225,33 @@ def some_pool(draw: Draw, number: int) -> Pool:
     return a_rented_pool(name, "tpu", limit_accelerators=limit, nodes=0, **price)
 
 
-def a_freeze(draw: Draw) -> Freeze:
+def changed(pool: Pool, draw: Draw) -> Pool:
+    """Cordoned, unready, with a node down, or as it should be."""
+    cordon = Cordon(reason="", principal=PRINCIPAL, cordoned_at_ms=NOW_MS)
+    down = PoolStatus(ready=True, unavailable_nodes=(0,))
+    return draw.of(
+        (
+            replace(pool, cordon=cordon),
+            replace(pool, status=PoolStatus(ready=False)),
+            replace(pool, status=down),
+            replace(pool, cordon=None, status=PoolStatus(ready=True)),
+            replace(pool, cordon=None, status=PoolStatus(ready=True)),
+        )
+    )
+
+
+def a_freeze(draw: Draw, pools: Sequence[Pool]) -> Freeze:
+    scope, target = draw.of(
+        (
+            (FreezeScope.QUEUE, "red"),
+            (FreezeScope.QUEUE, "blue"),
+            (FreezeScope.POOL, pools[0].id),
+            (FreezeScope.CELL, ""),
+        )
+    )
     return Freeze(
-        scope=FreezeScope.QUEUE,
-        target=draw.of(("red", "blue")),
+        scope=scope,
+        target=target,
         reason="",
         principal=PRINCIPAL,
         frozen_at_ms=0,

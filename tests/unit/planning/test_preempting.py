@@ -223,6 +223,17 @@ def test_what_is_stopping_anyhow_is_waited_for_before_another_is_stopped() -> No
     assert plan.places[0].after_runs == ("gone-0-1",)
 
 
+def test_what_has_not_ended_within_its_grace_is_not_waited_for() -> None:
+    hanging = {
+        "state": RunState.STOPPING,
+        "stop_reason": EndReason.CANCELLED,
+        "stop_requested_at_ms": NOW_MS - 30_001,
+    }
+    live = [Live(batch("hangs"), node=0, fields=hanging), Live(batch("low"), node=1)]
+
+    assert stopped(planned(a_crowd([frontier()], [a_pool(nodes=2)], live))) == ["low-0"]
+
+
 def test_two_that_share_a_victim_are_one_step() -> None:
     jobs = [frontier("one", "h100:4"), frontier("two", "h100:4")]
 

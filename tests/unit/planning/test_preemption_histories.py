@@ -65,7 +65,7 @@ def test_stops_stay_within_a_tight_budget(seed: int) -> None:
 @given(SEEDS)
 @settings(max_examples=40, deadline=None)
 def test_time_alone_stops_nothing(seed: int) -> None:
-    """But for protection, hours and beliefs that end: here there are none."""
+    """But for what ends at a time: protection, back-offs, grace periods, hours, beliefs. Here none does."""
     draw = Draw(seed)
     history = History(draw, disruption=DisruptionBudget(preemptions_per_hour_max=1_000))
     history.believe_everything()
