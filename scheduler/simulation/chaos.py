@@ -99,8 +99,10 @@ class Chaos:
         if self._simulation.replicas:
             process = self._draw.choice(self._simulation.replicas)
             process.drain()
-            await asyncio.sleep(DRAIN_MS / 1000)
-            process.kill()
+            try:
+                await asyncio.sleep(DRAIN_MS / 1000)
+            finally:  # also when the calm comes first: nobody else would start another
+                process.kill()
 
     async def _crash_launcher(self) -> None:
         launchers = list(self._simulation.launchers.values())
