@@ -207,7 +207,9 @@ class ClassQuality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanQuality:
-    """How good a plan is, in micro-dollars per hour; placements of this plan only.
+    """How good a plan is, in micro-dollars per hour; what its search placed in free room.
+
+    What the repair between priority classes then adds or takes is not in it.
 
     Attributes:
         bound_usd_micros_per_hour: the least bound proven, at least the value of any plan; None before

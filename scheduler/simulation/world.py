@@ -234,7 +234,7 @@ def _contended(seed: int, jobs: Sequence[PlannedJob]) -> tuple[PlannedJob, ...]:
     draw = Random(f"{seed}/contention")
     by_time = sorted(jobs, key=lambda job: job.submit_at_ms)
     early = {job.spec.name for job in by_time[: 2 * len(jobs) // 3]}
-    if seed % CROWDED_EVERY == 1:
+    if seed % CROWDED_EVERY == 1 and seed % LONG_EVERY != LONG_EVERY - 1:
         jobs = [_crowding(job, draw, is_early=job.spec.name in early) for job in jobs]
     return tuple(replace(job, spec=protected(job.spec, draw)) for job in jobs)
 

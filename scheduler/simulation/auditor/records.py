@@ -1,6 +1,7 @@
 """What every commit must keep: moves, tokens, one live run, whole gangs, capacity, the fence, leases."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from scheduler.model.ids import History, JobId, LauncherId, ReplicaId, Revision, RunId
 from scheduler.model.job import Job
@@ -36,6 +37,13 @@ MILLION = 1_000_000
 Report = Callable[[str], object]
 
 
+class TrueTime(Protocol):
+    """Since the world began: without leaps, as leases count, and with them."""
+
+    def awake_ms(self) -> int: ...
+    def elapsed_ms(self) -> int: ...
+
+
 class Leases:
     """When each launcher lease may run out at the earliest."""
 
@@ -60,14 +68,12 @@ class Leases:
 class RecordsAuditor:
     """Its own copy of every record, from the commits alone."""
 
-    def __init__(
-        self, violated: Report, elapsed_ms: Callable[[], int], trace: Trace, *, world: World
-    ) -> None:
+    def __init__(self, violated: Report, true_time: TrueTime, trace: Trace, *, world: World) -> None:
         self._mass_loss_guard_runs = world.mass_loss_guard_runs
         self._drift_ppm = world.faults.clock_drift_ppm
         self._lost_at_ms: list[int] = []
-        self._violated, self._elapsed_ms, self._trace = violated, elapsed_ms, trace
-        self.stops = StopsAuditor(self, violated, elapsed_ms, world=world)
+        self._violated, self._elapsed_ms, self._trace = violated, true_time.awake_ms, trace
+        self.stops = StopsAuditor(self, violated, true_time.elapsed_ms, world=world)
         self.records: dict[Key, Record] = {}
         self.revision = Revision(0)
         self.commits: dict[Revision, Commit] = {}

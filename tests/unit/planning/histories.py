@@ -6,10 +6,20 @@ from dataclasses import replace
 from scheduler.model.brakes import Freeze, FreezeScope, Hold
 from scheduler.model.disruption import DisruptionBudget
 from scheduler.model.guidance import Guidance
-from scheduler.model.ids import ReplicaId, RunId
+from scheduler.model.ids import AcceleratorName, QueueName, ReplicaId, RunId
 from scheduler.model.job import Constraints, Job, Market
-from scheduler.model.plan import Plan, PlannedPool, RecentStop, RunningReplica, Snapshot, WaitingReplica
-from scheduler.model.pool import Availability, Cordon, Pool, PoolStatus
+from scheduler.model.occupancy import is_waiting
+from scheduler.model.plan import (
+    Plan,
+    PlannedPool,
+    RecentStop,
+    RunningReplica,
+    Snapshot,
+    Usage,
+    WaitingReplica,
+)
+from scheduler.model.pool import Availability, Cordon, NodeCordon, PendingPrice, Pool, PoolStatus
+from scheduler.model.queue import COST, Cohort, Queue, Quota
 from scheduler.model.replica import Preemption, Replica
 from scheduler.model.run import EndReason, Run, RunState
 from tests.builders import (
@@ -19,13 +29,18 @@ from tests.builders import (
     PRINCIPAL,
     PRIORITY_CLASSES,
     VERSION,
+    a_cohort,
     a_job,
+    a_pin,
     a_pool,
+    a_queue,
+    a_quota,
     a_rented_pool,
     a_replica,
     a_run,
     a_slice_pool,
     an_alternative,
+    with_queues,
 )
 from tests.unit.planning.worlds import Draw
 
@@ -47,6 +62,7 @@ class History:
         self.recent: list[RecentStop] = []
         self.freezes: list[Freeze] = []
         self.guidance = Guidance()
+        self.holders = some_holders(draw) if draw.is_one_in(2) else []
 
     # --- what planning sees ---
 
@@ -54,8 +70,12 @@ class History:
         live = {run.replica_id for run in self.runs.values()}
         waiting = [r for r in self.replicas.values() if r.id not in live]
         most = max((self._worth(self.jobs[r.job_id]) for r in waiting), default=0)
-        running = [run for run in self.runs.values() if self._worth(self.jobs[run.job_id]) < most]
-        return Snapshot(
+        running = [
+            run
+            for run in self.runs.values()
+            if run.state is RunState.STOPPING or self._worth(self.jobs[run.job_id]) < most
+        ]
+        snapshot = Snapshot(
             revision=VERSION,
             now_ms=self.now_ms,
             pools=tuple(self._planned(pool) for pool in sorted(self.pools, key=lambda pool: pool.id)),
@@ -85,6 +105,30 @@ class History:
             recent_stops=tuple(each for each in self.recent if self.now_ms - each.at_ms < HOUR_MS),
             disruption=self.disruption,
         )
+        return with_queues(snapshot, *self.holders, usage=self.usage())
+
+    def usage(self) -> list[Usage]:
+        """What runs use, but for those whose room another waits for."""
+        ending = {each for run in self.runs.values() if is_waiting(run) for each in self.awaited(run)}
+        lines: dict[tuple[QueueName, AcceleratorName], list[Run]] = {}
+        for run in self.runs.values():
+            if run.id not in ending:
+                line = (self.jobs[run.job_id].spec.queue, run.placement.accelerator)
+                lines.setdefault(line, []).append(run)
+        return [
+            Usage(
+                queue=queue,
+                accelerator=accelerator,
+                accelerators=sum(run.placement.accelerators for run in runs),
+                charged_usd_micros_per_hour=sum(run.placement.charged_usd_micros_per_hour for run in runs),
+                useful_permille=sum(self._useful_permille(run) for run in runs),
+            )
+            for (queue, accelerator), runs in lines.items()
+        ]
+
+    def _useful_permille(self, run: Run) -> int:
+        ways = self.jobs[run.job_id].spec.alternatives
+        return ways[run.placement.alternative_index].gang_speed_permille
 
     def _worth(self, job: Job) -> int:
         return PRIORITY_CLASSES[job.spec.priority_class].worth_usd_micros
@@ -171,7 +215,8 @@ class History:
             job = replace(job, hold=Hold(reason="", principal=PRINCIPAL, held_at_ms=NOW_MS))
         self.jobs[job.id] = job
         not_before_ms = self.now_ms + HOUR_MS // 12 if draw.is_one_in(12) else 0
-        replica = a_replica(job, waiting_since_ms=self.now_ms, not_before_ms=not_before_ms)
+        pin = a_pin(draw.of(self.pools).id) if draw.is_one_in(10) else None
+        replica = a_replica(job, waiting_since_ms=self.now_ms, not_before_ms=not_before_ms, pin=pin)
         self.replicas[replica.id] = replica
 
     def believe_everything(self) -> None:
@@ -225,17 +270,42 @@ def some_pool(draw: Draw, number: int) -> Pool:
     return a_rented_pool(name, "tpu", limit_accelerators=limit, nodes=0, **price)
 
 
+def some_holders(draw: Draw) -> list[Queue | Cohort]:
+    """Two queues with quotas that are soon used up, alone or in a cohort."""
+    cohort = draw.of((None, "cohort", "cohort"))
+    queues: list[Queue | Cohort] = [
+        a_queue(name, *some_quotas(draw), cohort=cohort) for name in ("red", "blue")
+    ]
+    return queues if cohort is None else [*queues, a_cohort(cohort, *some_quotas(draw))]
+
+
+def some_quotas(draw: Draw) -> list[Quota]:
+    quotas = []
+    for resource, unit in (("h100", 1), ("tpu", 1), (COST, 2_000)):
+        if draw.is_one_in(2):
+            limits = {
+                name: unit * draw.between(0, 8)
+                for name in ("borrowing_limit", "lending_limit")
+                if draw.is_one_in(3)
+            }
+            quotas.append(a_quota(unit * draw.between(0, 24), resource, **limits))
+    return quotas
+
+
 def changed(pool: Pool, draw: Draw) -> Pool:
-    """Cordoned, unready, with a node down, or as it should be."""
+    """Cordoned, as a whole or a node, unready, with a node down, with a jump, or as it should be."""
     cordon = Cordon(reason="", principal=PRINCIPAL, cordoned_at_ms=NOW_MS)
-    down = PoolStatus(ready=True, unavailable_nodes=(0,))
+    of_node = NodeCordon(node=0, cordon=cordon)
+    price = PendingPrice(usd_micros_per_accelerator_hour=9 * DOLLAR, principal=PRINCIPAL, asked_at_ms=NOW_MS)
+    down, ready = PoolStatus(ready=True, unavailable_nodes=(0,)), PoolStatus(ready=True)
     return draw.of(
         (
             replace(pool, cordon=cordon),
             replace(pool, status=PoolStatus(ready=False)),
             replace(pool, status=down),
-            replace(pool, cordon=None, status=PoolStatus(ready=True)),
-            replace(pool, cordon=None, status=PoolStatus(ready=True)),
+            replace(pool, pending_price=price),
+            replace(pool, node_cordons=(of_node,)) if not pool.spec.is_sliced_on_demand else pool,
+            *([replace(pool, cordon=None, status=ready, node_cordons=(), pending_price=None)] * 3),
         )
     )
 

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from scheduler.model.disruption import DisruptionBudget
 from scheduler.model.plan import Plan, Snapshot, WorkLimits
+from scheduler.model.queue import COST
 from scheduler.model.run import Run, RunState
 from scheduler.planning.blocks import block_of, chain_of
 from scheduler.planning.planner import floor_plan, improve
+from scheduler.planning.quota_rules import used_after, used_now
 from scheduler.planning.verify import violations
 from tests.builders import HOUR_MS
 from tests.unit.planning.histories import History
@@ -60,6 +62,23 @@ def test_stops_stay_within_a_tight_budget(seed: int) -> None:
         assert len(recent) <= TIGHT.fleet_stops_per_hour_max
         assert max(times.values(), default=0) <= TIGHT.fleet_stops_per_cycle_max
         assert max(Counter(each.pool_id for each in recent).values(), default=0) <= 4
+
+
+@given(SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_what_a_plan_says_is_used_afterwards_is_what_the_next_one_starts_from(seed: int) -> None:
+    """Quota passes from what is stopped to what waits for it, once."""
+    history = History(Draw(seed))
+    for _ in range(TURNS):
+        history.something_happens()
+        snapshot = history.snapshot()
+        plan = planned(snapshot, improves=False)
+        said = used_after(snapshot, plan)
+        history.carry_out(plan)
+        used = used_now(history.snapshot())
+        for line in {*said, *used}:
+            rounding = len(plan.places) + len(history.runs) if line[1] == COST else 0
+            assert said[line] - rounding <= used[line] <= said[line], line
 
 
 @given(SEEDS)
