@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scheduler.control import commit
+from scheduler.control.commit import holds
 from scheduler.control.cycle import Cycle
 from scheduler.control.expiry import Expiry
 from scheduler.control.leases import LeaseWatch, LossGuard
@@ -19,13 +20,13 @@ from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
 from scheduler.model.occupancy import Occupancy, is_waiting, occupancy_of
-from scheduler.model.plan import PlannedPool, RunningReplica
+from scheduler.model.plan import Plan, PlannedPool, RunningReplica, Step
 from scheduler.model.pool import NodeGroup, Pool
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload, Record
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
-from scheduler.model.transaction import Commit, IsAbsent, Outcome, Transaction
+from scheduler.model.transaction import Check, Commit, IsAbsent, Outcome, Transaction
 from scheduler.model.transitions import preemption as preemption_moves
 from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
@@ -195,8 +196,18 @@ def unbraked(record: Record) -> Record:
 
 def without_freezes(transaction: Transaction) -> Transaction:
     """Placements are written whatever is frozen."""
-    checks = (c for c in transaction.checks if not (isinstance(c, IsAbsent) and c.key.kind is Kind.FREEZE))
-    return replace(transaction, checks=tuple(checks))
+    return replace(transaction, checks=tuple(c for c in transaction.checks if not is_of_freeze(c)))
+
+
+def steps_that_hold_but_for_freezes(state: State, plan: Plan) -> list[Step]:
+    """As the commit looks at the steps of a plan, but for freezes."""
+    return [
+        step for step in plan.steps if all(is_of_freeze(c) or holds(state, c) for c in step.preconditions)
+    ]
+
+
+def is_of_freeze(check: Check) -> bool:
+    return isinstance(check, IsAbsent) and check.key.kind is Kind.FREEZE
 
 
 class GenerousPlanner(SimulatedPlanner):
@@ -351,6 +362,7 @@ CASES = [
         id="stream_that_drops_an_event",
         finds="was told of commit",
         parts=Parts(store=LosingStore),
+        first_seed=1,  # in world 0 only the last commit of all is dropped, after which none is told
     ),
     Case(
         id="watch_that_drops_an_event",
@@ -389,7 +401,7 @@ CASES = [
             planner=lambda around, name: UnfrozenPlanner(around, name=name),
             store=lambda memory: AlteringStore(memory, without_freezes),
         ),
-        broken=[(commit, "steps_that_hold", lambda _, plan: list(plan.steps))],
+        broken=[(commit, "steps_that_hold", steps_that_hold_but_for_freezes)],
     ),
     Case(
         id="planner_that_overfills_a_node",
@@ -446,7 +458,7 @@ CASES = [
     ),
     Case(
         id="replicas_placed_before_launchers_have_said_what_they_hold",
-        finds="live at once|started twice|devices used|used by another",
+        finds="live at once|started twice|beyond the (node|one of a slice)",
         faults=LOST_TAILS,
         broken=[(quarantine, "awaited", lambda _: []), (snapshot, "awaited", lambda _: [])],
     ),
@@ -510,7 +522,7 @@ CASES = [
     ),
     Case(
         id="room_that_something_waits_for_given_out_at_once",
-        finds="devices used|used by another|the limit is|the planner failed",
+        finds="beyond the (node|limit|one of a slice) .*grew from|the planner failed",
         first_seed=7,
         broken=[
             (room, "occupancy_of", nothing_that_waits),
