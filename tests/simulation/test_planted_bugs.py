@@ -516,7 +516,6 @@ CASES = [
     Case(
         id="stops_that_no_replica_remembers",
         finds="times within an hour|were within an hour",
-        first_seed=10,
         world={"disruption": TIGHT},
         broken=[(preemption_moves, "remembered", lambda replica, *_, **__: replica)],
     ),
