@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scheduler.model.ids import QueueName
-from scheduler.model.plan import Snapshot, Usage
+from scheduler.model.plan import Usage
 from scheduler.model.queue import COST, Cohort, CohortName, Queue, Quota, Resource, cost_units
 
 Integers = npt.NDArray[np.int64]
@@ -98,11 +98,9 @@ class Quotas(NamedTuple):
         return tuple((node, amount) for node, amount in found if node is not None and amount)
 
 
-def quotas_of(snapshot: Snapshot) -> Quotas:
-    """What the snapshot's live runs leave of every quota."""
-    queues = {planned.queue.name: planned.queue for planned in snapshot.queues}
-    cohorts = {planned.cohort.name: planned.cohort for planned in snapshot.cohorts}
-    forest = Forest(queues, cohorts)
+def quotas_of(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterable[Usage]) -> Quotas:
+    """What live runs leave of every quota."""
+    forest = Forest({queue.name: queue for queue in queues}, {cohort.name: cohort for cohort in cohorts})
     names = tuple(name for resource in forest.resources() for name in forest.nodes(resource))
     index: dict[NodeName | None, int] = {name: number for number, name in enumerate(names)}
     trees = QuotaTrees(
@@ -113,7 +111,7 @@ def quotas_of(snapshot: Snapshot) -> Quotas:
     leaves = {(name.queue, name.resource): index[name] for name in names if name.queue is not None}
     quotas = Quotas(trees, names, tuple(trees.available().tolist()), leaves)
     used = [0] * len(names)
-    for each in snapshot.usage:
+    for each in usage:
         for node, amount in uses_of(quotas, each):
             used[node] += amount
     return quotas._replace(trees=trees.after(used))
@@ -180,11 +178,15 @@ class Forest:
         parent = self._known(holder.cohort if isinstance(holder, Queue) else holder.parent)
         return None if parent is None else NodeName(name.resource, parent, None)
 
+    def nominal(self, name: NodeName) -> int:
+        """The node's own quota."""
+        quota = self._quota(self._holder(name), name.resource)
+        return 0 if quota is None else quota.nominal
+
     def subtree(self, name: NodeName) -> int:
         """The nominal quota of the node and what its members lend it."""
         holder = self._holder(name)
-        quota = self._quota(holder, name.resource)
-        own = 0 if quota is None else quota.nominal
+        own = self.nominal(name)
         if isinstance(holder, Queue):
             return own
         members = (

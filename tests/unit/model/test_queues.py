@@ -1,0 +1,100 @@
+"""Moves of queues and cohorts: what is written, and what makes no tree of lenders."""
+
+import pytest
+
+from scheduler.model.errors import IllegalTransition
+from scheduler.model.limits import COHORT_DEPTH_MAX, COHORTS_MAX
+from scheduler.model.queue import Cohort, Queue
+from scheduler.model.records import key_of
+from scheduler.model.state import State
+from scheduler.model.transaction import IsAbsent, IsAt, IsPlannedAt, Put
+from scheduler.model.transitions.queues import applied, deleted
+from tests.builders import a_cohort, a_queue, a_quota, a_state
+
+
+def test_a_new_queue_is_written_only_if_nobody_made_it_and_its_cohort_stays() -> None:
+    lab, team = a_cohort("lab"), a_cohort("team", parent="lab")
+    state = a_state(lab, team, revision=7)
+    queue = a_queue("q", a_quota(8), cohort="team")
+
+    transaction = applied(state, queue)
+
+    assert transaction is not None
+    assert transaction.checks == (
+        IsAbsent(key_of(queue)),
+        IsPlannedAt(key_of(team), state.revision),
+        IsPlannedAt(key_of(lab), state.revision),
+    )
+    # The cohort is written again, as it is: who deletes it at the same time has not seen its member.
+    assert transaction.puts == (Put(entity=queue, replans=True), Put(entity=team))
+
+
+def test_a_changed_queue_is_written_over_what_was_read() -> None:
+    lab, old = a_cohort("lab"), a_queue("q", a_quota(8), cohort="lab")
+    state = a_state(lab, old, revision=7)
+    new = a_queue("q", a_quota(16), cohort="lab")
+
+    transaction = applied(state, new)
+
+    assert transaction is not None
+    assert transaction.checks == (IsAt(key_of(old), state.revision), IsPlannedAt(key_of(lab), state.revision))
+    assert transaction.puts == (Put(entity=new, replans=True),)
+
+
+@pytest.mark.parametrize("holder", [a_queue("q", a_quota(8)), a_cohort("c", a_quota(8))])
+def test_what_is_so_already_is_not_written(holder: Queue | Cohort) -> None:
+    assert applied(a_state(holder), holder) is None
+
+
+def a_chain(length: int) -> State:
+    """Cohorts c0, c1, ..., each in the one before."""
+    return a_state(
+        *(a_cohort(f"c{depth}", parent=f"c{depth - 1}" if depth else None) for depth in range(length))
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "holder", "says"),
+    [
+        (a_state(), a_queue("q", cohort="lab"), "cohort lab does not exist"),
+        (a_state(), a_cohort("team", parent="lab"), "cohort lab does not exist"),
+        (a_chain(2), a_cohort("c0", parent="c1"), "c0 would be above itself"),
+        (a_chain(4), a_cohort("c0", parent="c3"), "c0 would be above itself"),
+        (
+            a_chain(COHORT_DEPTH_MAX + 1),
+            a_queue("q", cohort=f"c{COHORT_DEPTH_MAX}"),
+            f"more than {COHORT_DEPTH_MAX} cohorts",
+        ),
+        (
+            a_state(*(a_cohort(f"c{number}") for number in range(COHORTS_MAX))),
+            a_cohort("one-more"),
+            f"there are {COHORTS_MAX} cohorts already",
+        ),
+    ],
+    ids=["no_cohort", "no_parent", "ring_of_two", "ring_of_four", "too_deep", "too_many"],
+)
+def test_what_makes_no_tree_is_refused(state: State, holder: Queue | Cohort, says: str) -> None:
+    with pytest.raises(IllegalTransition, match=says):
+        applied(state, holder)
+
+
+def test_a_cohort_goes_only_without_members() -> None:
+    lab, team, queue = a_cohort("lab"), a_cohort("team", parent="lab"), a_queue("q", cohort="lab")
+
+    with pytest.raises(IllegalTransition, match="has members: queue q, cohort team; move them first"):
+        deleted(a_state(lab, team, queue), key_of(lab))
+    empty = a_state(lab)
+    transaction = deleted(empty, key_of(lab))
+
+    assert transaction is not None
+    assert (transaction.checks, transaction.deletes) == (
+        (IsAt(key_of(lab), empty.revision),),
+        (key_of(lab),),
+    )
+
+
+def test_a_queues_record_goes_whatever_is_called_like_it() -> None:
+    queue = a_queue("same", cohort="lab")
+
+    assert deleted(a_state(queue, a_cohort("lab"), a_cohort("same")), key_of(queue)) is not None
+    assert deleted(a_state(), key_of(queue)) is None
