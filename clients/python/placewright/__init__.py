@@ -46,7 +46,14 @@ if TYPE_CHECKING:
         PoolView,
         SliceGroup,
     )
-    from placewright.queues import QueueView
+    from placewright.queues import (
+        CohortSpec,
+        CohortView,
+        QueueSpec,
+        QueueView,
+        Quota,
+        QuotaUsage,
+    )
     from placewright.reasons import (
         Deferral,
         Freeze,
@@ -99,6 +106,9 @@ __all__ = [
     "PoolSpec",
     "NodeGroup",
     "SliceGroup",
+    "QueueSpec",
+    "CohortSpec",
+    "Quota",
     # what is given
     "Freeze",
     "QuotaShortage",
@@ -119,6 +129,8 @@ __all__ = [
     "Deferral",
     "PoolView",
     "QueueView",
+    "CohortView",
+    "QuotaUsage",
     "PoolStatus",
     "PoolUsage",
     "Cordon",
@@ -168,7 +180,7 @@ _MODULES = {
     "pools": (
         "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon", "NodeCordon",
     ),
-    "queues": ("QueueView",),
+    "queues": ("QueueSpec", "CohortSpec", "Quota", "QueueView", "CohortView", "QuotaUsage"),
     "views": (
         "Hold", "Pin", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),
