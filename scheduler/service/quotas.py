@@ -49,7 +49,7 @@ class Quotas:
         Raises:
             NotFound, StaleEtag, IllegalTransition, RequestIdReused
         """
-        revision = await self._apply(queue, generation, caller)
+        revision = await self.apply(queue, generation=generation, caller=caller)
         return await self._queues.get(queue.name, min_revision=ANY_REVISION), revision
 
     async def apply_cohort(
@@ -60,14 +60,15 @@ class Quotas:
         Raises:
             NotFound, StaleEtag, IllegalTransition, RequestIdReused
         """
-        revision = await self._apply(cohort, generation, caller)
+        revision = await self.apply(cohort, generation=generation, caller=caller)
         views = await self.list_cohorts(min_revision=ANY_REVISION)
         found = next((view for view in views if view.cohort.name == cohort.name), None)
         if found is None:  # a repetition, after the cohort has gone
             raise NotFound("cohort", cohort.name)
         return found, revision
 
-    async def _apply(self, holder: Queue | Cohort, generation: int | None, caller: Caller) -> Revision:
+    async def apply(self, holder: Queue | Cohort, *, generation: int | None, caller: Caller) -> Revision:
+        """As `apply_queue` and `apply_cohort`, for who does not look at the result."""
         key = key_of(holder)
 
         def compute(state: State) -> Transaction | None:

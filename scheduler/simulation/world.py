@@ -15,6 +15,7 @@ from scheduler.model.job import (
     Training,
 )
 from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
+from scheduler.model.queue import Cohort, Queue
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -106,6 +107,7 @@ class World:
         improves: plans are improved by the solver, not only the greedy floor.
         leases_change_every_ms: at most, besides all else that the operator does; None: as seldom as the rest.
         mass_loss_guard_runs: of every service process.
+        holders: of quotas, each after the cohort that it is in.
     """
 
     seed: int
@@ -119,6 +121,7 @@ class World:
     jobs: tuple[PlannedJob, ...]
     leases_change_every_ms: int | None = None
     mass_loss_guard_runs: int
+    holders: tuple[Queue | Cohort, ...] = ()
 
     @property
     def launchers(self) -> tuple[LauncherId, ...]:

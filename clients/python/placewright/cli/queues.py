@@ -13,8 +13,8 @@ from placewright.cli.quota_option import quotas_of, weight_permille_of
 
 APPLY_HELP = """
 
-The options are the whole of it: what is not said is not kept. Nothing that runs is stopped; a quota below what
-is used lets nothing new in until enough has ended.
+The options are the whole of it: what is not said is not kept. Nothing that runs is stopped; a quota below
+what is used lets nothing new in until enough has ended.
 
 A quota is of one accelerator model, in accelerators, or of money: what is placed, at the pools' prices.
 
