@@ -5,12 +5,14 @@ from grafana_foundation_sdk.builders import dashboard
 from deploy.dashboards.fleet_panels import capacity, money
 from deploy.dashboards.jobs_panels import moves, summary, waiting
 from deploy.dashboards.panels import row
+from deploy.dashboards.queue_panels import quotas
 from deploy.dashboards.service_panels import plans, rpcs, store
 
 SECTIONS = {
     "Now": summary,
     "What waits": waiting,
     "What moves": moves,
+    "Quotas": quotas,
     "Capacity": capacity,
     "Money": money,
     "Plans": plans,

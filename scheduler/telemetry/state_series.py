@@ -66,6 +66,11 @@ STATE_GAUGES = (
         (*POOL, "use"),
         "usd_per_hour",
     ),
+    StateGauge(
+        "queue_quota",
+        "Quotas of queues in accelerators, or dollars an hour: what is nominal, used, still available.",
+        ("queue", "resource", "what"),
+    ),
     StateGauge("frozen", "Freezes of planning by scope; what they cover gets nothing new.", ("scope",)),
     StateGauge("launcher_sessions", "The newest session of each launcher, by state.", ("state",)),
 )

@@ -1,4 +1,4 @@
-"""Quotas with real processes: of a fleet file, seen and changed from the command line, kept over a restart."""
+"""Quotas with real processes: of a fleet file, changed from the command line, kept over a restart."""
 
 import json
 import subprocess

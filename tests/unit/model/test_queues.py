@@ -3,9 +3,10 @@
 import pytest
 
 from scheduler.model.errors import IllegalTransition
+from scheduler.model.invariants import findings_of
 from scheduler.model.limits import COHORT_DEPTH_MAX, COHORTS_MAX
 from scheduler.model.queue import Cohort, Queue
-from scheduler.model.records import key_of
+from scheduler.model.records import Kind, key_of
 from scheduler.model.state import State
 from scheduler.model.transaction import IsAbsent, IsAt, IsPlannedAt, Put
 from scheduler.model.transitions.queues import applied, deleted
@@ -98,3 +99,17 @@ def test_a_queues_record_goes_whatever_is_called_like_it() -> None:
 
     assert deleted(a_state(queue, a_cohort("lab"), a_cohort("same")), key_of(queue)) is not None
     assert deleted(a_state(), key_of(queue)) is None
+
+
+def test_a_check_of_the_state_tells_rings_and_cohorts_that_are_not_there() -> None:
+    sound = (a_cohort("lab"), a_cohort("team", parent="lab"), a_queue("q", cohort="team"))
+    ring = (a_cohort("a", parent="b"), a_cohort("b", parent="a"), a_queue("in-ring", cohort="a"))
+
+    found = findings_of(a_state(*sound, *ring, a_queue("lost", cohort="none")))
+
+    assert {(finding.kind, finding.id, finding.fault) for finding in found} == {
+        (Kind.QUEUE, "lost", "cohort none, which it is in, does not exist"),
+        (Kind.QUEUE, "in-ring", "the cohorts above it form a ring at a"),
+        (Kind.COHORT, "a", "the cohorts above it form a ring at b"),
+        (Kind.COHORT, "b", "the cohorts above it form a ring at a"),
+    }
