@@ -30,6 +30,7 @@ from scheduler.mirror.mirror import Mirror
 from scheduler.model.errors import IllegalTransition, StoreUnavailable
 from scheduler.model.ids import CellId, Principal
 from scheduler.model.priority import DEFAULT_PRIORITY_CLASS, DEFAULT_PRIORITY_CLASSES
+from scheduler.model.queue import Cohort, Queue
 from scheduler.model.records import Key, Kind, key_of
 from scheduler.planner_process.process import ProcessPlanner
 from scheduler.ports import SHADOW_HOLDER_PREFIX, Leadership
@@ -278,7 +279,8 @@ async def _create_missing(service: Service) -> None:
     for pool in file.pools:
         apply_pool = partial(fleet.apply, pool.id, pool.spec, generation=None)
         await _create(service, Key(Kind.POOL, pool.id), apply_pool)
-    for holder in (*file.cohorts, *file.queues):
+    holders: list[Cohort | Queue] = [*file.cohorts, *file.queues]
+    for holder in holders:
         await _create(service, key_of(holder), partial(quotas.apply, holder, generation=None))
 
 

@@ -17,8 +17,8 @@ AMOUNTS = ("nominal", "borrowing_limit", "lending_limit")
 def faults_of_queues(entry: FleetEntry, catalogue: Catalogue) -> Iterator[Fault]:
     """What is wrong with cohorts and queues together and with the catalogue."""
     parents = {cohort.name: cohort.parent for cohort in entry.cohorts}
-    yield from _twice(entry.cohorts, "cohorts")
-    yield from _twice(entry.queues, "queues")
+    yield from _twice([cohort.name for cohort in entry.cohorts], "cohorts")
+    yield from _twice([queue.name for queue in entry.queues], "queues")
     for index, cohort in enumerate(entry.cohorts):
         at: ValuePath = ("cohorts", index)
         yield from _above_faults(cohort.parent, parents, (*at, "parent"), below=cohort.name)
@@ -29,11 +29,11 @@ def faults_of_queues(entry: FleetEntry, catalogue: Catalogue) -> Iterator[Fault]
         yield from _quota_faults(queue.quotas, catalogue, at)
 
 
-def _twice(entries: Sequence[CohortEntry] | Sequence[QueueEntry], section: str) -> Iterator[Fault]:
+def _twice(names: Sequence[str], section: str) -> Iterator[Fault]:
     first: dict[str, int] = {}
-    for index, entry in enumerate(entries):
-        if first.setdefault(entry.name, index) != index:
-            what = f"is {entry.name!r}: {section}[{first[entry.name]}] has it already"
+    for index, name in enumerate(names):
+        if first.setdefault(name, index) != index:
+            what = f"is {name!r}: {section}[{first[name]}] has it already"
             yield Fault((section, index, "name"), what)
 
 

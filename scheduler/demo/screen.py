@@ -128,11 +128,12 @@ def quotas_table(queues: Sequence[QueueView]) -> Table:
     for column in ("queue", "cohort", "of", "quota", "used", "borrowed", "still available"):
         table.add_column(column, justify="left" if column in ("queue", "cohort", "of") else "right")
     for queue in queues:
-        for usage in queue.usage if queue.spec is not None else ():
+        cohort = "" if queue.spec is None else queue.spec.cohort
+        for usage in queue.usage:
             units = (usage.nominal, usage.used, usage.borrowed, usage.available)
             of = "$/h" if usage.resource == COST else usage.resource
             amounts = (usd(n * 1_000) if usage.resource == COST else str(n) for n in units)
-            table.add_row(queue.queue, queue.spec.cohort, of, *amounts)
+            table.add_row(queue.queue, cohort, of, *amounts)
     return table
 
 

@@ -16,6 +16,7 @@ from scheduler.model.job import (
 )
 from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
 from scheduler.model.queue import Cohort, Queue
+from scheduler.simulation.quota_draws import QUEUES, holders_of
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -28,6 +29,7 @@ CALM_MS = 8 * MINUTE_MS
 LONG_EVERY = 100  # one world in so many lasts for hours
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
 GUARDS_RUNS = (1, 4, 100)
+QUOTA_CHANGES = 6
 CLASSES = ("frontier", "standard", "batch")
 
 
@@ -108,6 +110,7 @@ class World:
         leases_change_every_ms: at most, besides all else that the operator does; None: as seldom as the rest.
         mass_loss_guard_runs: of every service process.
         holders: of quotas, each after the cohort that it is in.
+        quotas_change_every_ms: at most; None: never.
     """
 
     seed: int
@@ -122,6 +125,7 @@ class World:
     leases_change_every_ms: int | None = None
     mass_loss_guard_runs: int
     holders: tuple[Queue | Cohort, ...] = ()
+    quotas_change_every_ms: int | None = None
 
     @property
     def launchers(self) -> tuple[LauncherId, ...]:
@@ -137,7 +141,19 @@ def world_of(seed: int, *, with_faults: bool, hours: int | None = None) -> World
     With `hours` it is busy for so long; troubles are rarer and work is longer in proportion.
     """
     world = _world_of(seed, with_faults=with_faults)
-    return world if hours is None else _stretched(world, busy_ms=hours * HOUR_MS)
+    return _with_quotas(world if hours is None else _stretched(world, busy_ms=hours * HOUR_MS))
+
+
+def _with_quotas(world: World) -> World:
+    """Its jobs are of several queues, where there are holders of quotas; these change a few times."""
+    draw = Random(f"{world.seed}/quotas")
+    holders = holders_of(draw)
+    if not holders:
+        return world
+    jobs = (replace(job, spec=replace(job.spec, queue=draw.choice(QUEUES))) for job in world.jobs)
+    return replace(
+        world, jobs=tuple(jobs), holders=holders, quotas_change_every_ms=world.busy_ms // QUOTA_CHANGES
+    )
 
 
 def _stretched(world: World, *, busy_ms: int) -> World:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +16,8 @@ from scheduler.model import quarantine
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
+from scheduler.model.plan import Usage
+from scheduler.model.queue import Cohort, Queue
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
@@ -24,7 +26,8 @@ from scheduler.model.transaction import Commit, Outcome, Transaction
 from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
-from scheduler.planning import snapshot
+from scheduler.planning import problem, snapshot, verify
+from scheduler.planning.quotas import NO_QUOTAS, Quotas, QuotaTrees, quotas_of
 from scheduler.service import launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
@@ -36,7 +39,7 @@ from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.simulation import Parts, Result, simulate
 from scheduler.simulation.store import Store
-from scheduler.simulation.world import Faults, Trouble, World, world_of
+from scheduler.simulation.world import NO_FAULTS, Faults, Trouble, World, world_of
 
 SEEDS_MAX = 40
 
@@ -213,6 +216,17 @@ SHORT_OUTAGES = Faults(chaos_every_ms=10_000, chaos=(Trouble.STORE_IS_AWAY,))
 
 STALLS = Faults(chaos_every_ms=20_000, chaos=(Trouble.SERVICE_STALLS,), slow_permille=100, lag_ms=500)
 
+
+def no_quotas(*_: object) -> Quotas:
+    return Quotas(NO_QUOTAS, (), (), {})
+
+
+def half_of_the_quotas(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterable[Usage]) -> Quotas:
+    quotas = quotas_of(queues, cohorts, usage)
+    left = quotas.trees
+    return quotas._replace(trees=QuotaTrees(left.parents, left.local // 2, left.overflow // 2))
+
+
 CASES = [
     Case(
         id="store_that_does_not_check_the_fence",
@@ -329,6 +343,17 @@ CASES = [
         finds="live at once|ended or is unknown|after its end",
         faults=LOST_TAILS,
         broken=[(launchers, "adopted", lambda *_, **__: None), (Stream, "tell_of_run", told_of_nothing)],
+    ),
+    Case(
+        id="plans_without_quotas",
+        finds="is exceeded by",
+        broken=[(problem, "quotas_of", no_quotas), (verify, "excesses", lambda *_: {})],
+    ),
+    Case(
+        id="quotas_that_leave_less_than_there_is",
+        finds="waits although .* has room",
+        faults=NO_FAULTS,
+        broken=[(problem, "quotas_of", half_of_the_quotas)],
     ),
     Case(
         id="watch_that_resumes_without_what_it_missed",

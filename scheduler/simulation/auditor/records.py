@@ -11,7 +11,7 @@ from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Committed, Fence, Outcome, StaleFence, Transaction
-from scheduler.simulation.auditor import capacity
+from scheduler.simulation.auditor import capacity, quotas
 from scheduler.simulation.auditor.steps import step_faults
 from scheduler.simulation.trace import Trace
 from scheduler.simulation.world import World
@@ -252,10 +252,10 @@ class RecordsAuditor:
             self._violated(f"run {run.id} was placed although its job ends")
         if run.state is not RunState.PLACED:
             return  # it runs there already
-        others = [self.run(run_id) for run_id in self.live.values() if run_id != run.id]
-        for fault in capacity.faults_of(
-            run, job, pool.entity, others=[r for r in others if r.pool_id == run.pool_id]
-        ):
+        live = [self.run(run_id) for run_id in self.live.values()]
+        others = [r for r in live if r.pool_id == run.pool_id and r.id != run.id]
+        faults = capacity.faults_of(run, job, pool.entity, others=others)
+        for fault in (*faults, *quotas.faults_of(run, self.records, live)):
             self._violated(f"run {run.id} on {run.pool_id}: {fault}")
 
     def _check_ended(self, run: Run, old: Run) -> None:
