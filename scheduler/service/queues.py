@@ -3,14 +3,17 @@
 A hold is the freeze of the queue's scope.
 """
 
+import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from scheduler.model.brakes import Freeze, FreezeScope, freeze_id
 from scheduler.model.errors import NotFound
 from scheduler.model.ids import QueueName, Revision
 from scheduler.model.job import Job
-from scheduler.model.queue import Queue
+from scheduler.model.queue import Cohort, Queue
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import ReplicaState
 from scheduler.model.state import State
@@ -19,6 +22,7 @@ from scheduler.planning.snapshot import usage_in_slices
 from scheduler.service.parts import Parts
 
 JOBS_PER_SLICE = 500  # a few milliseconds; then others have their turn
+GENERATION_BYTES = 6
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +33,7 @@ class QueueView:
         waiting_jobs: unfinished ones with a replica that waits.
         hold: the freeze of the queue, if there is one.
         record: what operators said of it; None for a queue without quotas.
-        generation: of the record, 0 without one.
+        generation: which content the record has; 0 without one.
         quotas: by resource.
     """
 
@@ -107,6 +111,12 @@ async def quota_uses_now(parts: Parts) -> QuotaUses:
         await parts.clock.sleep(0)
 
 
+def generation_of(holder: Queue | Cohort) -> int:
+    """A number of what operators said, for etags: a record is also written for what others do."""
+    digest = hashlib.sha256(msgspec.msgpack.encode(holder)).digest()
+    return int.from_bytes(digest[:GENERATION_BYTES], "big")
+
+
 def _names(state: State) -> list[QueueName]:
     holds = {freeze.target for freeze in state.freezes() if freeze.scope is FreezeScope.QUEUE}
     return sorted(map(QueueName, {*state.unfinished_queues(), *state.ids(Kind.QUEUE), *holds}))
@@ -115,13 +125,12 @@ def _names(state: State) -> list[QueueName]:
 def _view(state: State, name: QueueName, uses: QuotaUses) -> QueueView:
     """The queue, before its jobs are counted."""
     hold = state.record(Key(Kind.FREEZE, freeze_id(FreezeScope.QUEUE, name)))
-    key = Key(Kind.QUEUE, name)
     queue = state.queue(name)
     return QueueView(
         queue=name,
         hold=hold.entity if hold is not None and isinstance(hold.entity, Freeze) else None,
         record=queue,
-        generation=0 if queue is None else state.planning_version(key),
+        generation=0 if queue is None else generation_of(queue),
         quotas=uses.queues.get(name, ()),
     )
 

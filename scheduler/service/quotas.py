@@ -13,7 +13,7 @@ from scheduler.model.transitions.queues import applied, deleted
 from scheduler.planning.quota_usage import QuotaUse
 from scheduler.service.fleet import Caller
 from scheduler.service.parts import Parts, idempotency_record
-from scheduler.service.queues import Queues, QueueView, quota_uses_now
+from scheduler.service.queues import Queues, QueueView, generation_of, quota_uses_now
 
 ANY_REVISION = Revision(0)
 
@@ -34,7 +34,7 @@ class CohortView:
 class Quotas:
     """What operators may ask of queues' and cohorts' records.
 
-    A `generation` is the planning version of a record: it rises when operators change it, and only then.
+    A `generation` is of what a record says: the same again when operators say the same again.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -127,7 +127,7 @@ class Quotas:
         return [
             CohortView(
                 cohort=cohort,
-                generation=state.planning_version(key_of(cohort)),
+                generation=generation_of(cohort),
                 quotas=uses.cohorts.get(cohort.name, ()),
             )
             for cohort in state.cohorts()
@@ -138,7 +138,9 @@ def _check_generation(state: State, key: Key, generation: int | None) -> None:
     """That the record is still what the caller read; None: in any case."""
     if generation is None:
         return
-    if state.record(key) is None:
+    record = state.record(key)
+    if record is None:
         raise NotFound(key.kind, key.id)
-    if state.planning_version(key) != generation:
+    assert isinstance(record.entity, Queue | Cohort), record
+    if generation_of(record.entity) != generation:
         raise StaleEtag(f"{key.kind} {key.id} has changed since the etag was read: read it again")

@@ -13,7 +13,7 @@ from scheduler.model.transitions.queues import applied, deleted
 from tests.builders import a_cohort, a_queue, a_quota, a_state
 
 
-def test_a_new_queue_is_written_only_if_nobody_made_it_and_its_cohort_stays() -> None:
+def test_a_new_queue_is_written_only_if_nobody_made_it_and_its_cohorts_stay() -> None:
     lab, team = a_cohort("lab"), a_cohort("team", parent="lab")
     state = a_state(lab, team, revision=7)
     queue = a_queue("q", a_quota(8), cohort="team")
@@ -26,11 +26,15 @@ def test_a_new_queue_is_written_only_if_nobody_made_it_and_its_cohort_stays() ->
         IsPlannedAt(key_of(team), state.revision),
         IsPlannedAt(key_of(lab), state.revision),
     )
-    # The cohort is written again, as it is: who deletes it at the same time has not seen its member.
-    assert transaction.puts == (Put(entity=queue, replans=True), Put(entity=team))
+    # Who deletes team at the same time has not seen its member; who plans below lab has not seen its use.
+    assert transaction.puts == (
+        Put(entity=queue, replans=True),
+        Put(entity=team),
+        Put(entity=lab, replans=True),
+    )
 
 
-def test_a_changed_queue_is_written_over_what_was_read() -> None:
+def test_a_changed_queue_is_written_over_what_was_read_and_its_tree_planned_anew() -> None:
     lab, old = a_cohort("lab"), a_queue("q", a_quota(8), cohort="lab")
     state = a_state(lab, old, revision=7)
     new = a_queue("q", a_quota(16), cohort="lab")
@@ -39,7 +43,36 @@ def test_a_changed_queue_is_written_over_what_was_read() -> None:
 
     assert transaction is not None
     assert transaction.checks == (IsAt(key_of(old), state.revision), IsPlannedAt(key_of(lab), state.revision))
-    assert transaction.puts == (Put(entity=new, replans=True),)
+    assert transaction.puts == (Put(entity=new, replans=True), Put(entity=lab, replans=True))
+
+
+@pytest.mark.parametrize("holder", [a_queue("moves", cohort="old"), a_cohort("moves", parent="old")])
+def test_who_moves_has_the_trees_of_both_sides_planned_anew(holder: Queue | Cohort) -> None:
+    old, new, below = a_cohort("old"), a_cohort("new"), a_cohort("below", parent="new")
+    state = a_state(old, new, below, holder)
+    moved = (
+        a_queue("moves", cohort="below") if isinstance(holder, Queue) else a_cohort("moves", parent="below")
+    )
+
+    transaction = applied(state, moved)
+
+    assert transaction is not None
+    assert {check.key for check in transaction.checks} == {key_of(each) for each in (holder, below, new, old)}
+    assert transaction.puts == (
+        Put(entity=moved, replans=True),
+        Put(entity=below),
+        Put(entity=new, replans=True),
+        Put(entity=old, replans=True),
+    )
+
+
+def test_what_a_deleted_queue_lent_is_planned_anew() -> None:
+    lab, team, queue = a_cohort("lab"), a_cohort("team", parent="lab"), a_queue("q", cohort="team")
+
+    transaction = deleted(a_state(lab, team, queue), key_of(queue))
+
+    assert transaction is not None
+    assert (transaction.puts, transaction.deletes) == ((Put(entity=lab, replans=True),), (key_of(queue),))
 
 
 @pytest.mark.parametrize("holder", [a_queue("q", a_quota(8)), a_cohort("c", a_quota(8))])
