@@ -132,6 +132,7 @@ class Forest:
     def __init__(self, queues: Mapping[QueueName, Queue], cohorts: Mapping[CohortName, Cohort]) -> None:
         self._queues, self._cohorts = queues, cohorts
         self._members: dict[CohortName | None, list[Queue | Cohort]] = {}
+        self._subtrees: dict[NodeName, int] = {}
         for queue in queues.values():
             self._members.setdefault(self._known(queue.cohort), []).append(queue)
         for cohort in cohorts.values():
@@ -185,6 +186,11 @@ class Forest:
 
     def subtree(self, name: NodeName) -> int:
         """The nominal quota of the node and what its members lend it."""
+        if name not in self._subtrees:  # each node asks for those below it several times
+            self._subtrees[name] = self._subtree(name)
+        return self._subtrees[name]
+
+    def _subtree(self, name: NodeName) -> int:
         holder = self._holder(name)
         own = self.nominal(name)
         if isinstance(holder, Queue):

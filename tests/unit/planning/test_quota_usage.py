@@ -1,8 +1,10 @@
 """How far quotas are used: the numbers that people see of queues and cohorts."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduler.model.limits import COHORT_DEPTH_MAX, QUEUES_WITH_SPEC_MAX
 from scheduler.planning.quota_usage import QuotaUse, quota_uses_of
 from scheduler.planning.quotas import quotas_of
 from tests.builders import a_cohort, a_queue, a_quota, a_usage
@@ -57,3 +59,19 @@ def test_what_is_available_can_be_used_and_no_more(
     after = quotas_of(queues, cohorts, [*usage, a_usage("q0", available)])
 
     assert after.trees.available()[after.leaves[queues[0].name, H100]] == 0
+
+
+@pytest.mark.timeout(20)  # the work for a node must not double with each cohort above it
+def test_as_many_queues_as_deep_as_may_be_are_counted_in_a_moment() -> None:
+    quotas = [a_quota(8, name) for name in ("a100-80gb", "b200", "h100", "h200", "tpu-v5p", "tpu-v6e")]
+    cohorts = [
+        a_cohort(f"c{depth}", *quotas, parent=f"c{depth - 1}" if depth else None)
+        for depth in range(COHORT_DEPTH_MAX)
+    ]
+    bottom = cohorts[-1].name
+    queues = [a_queue(f"q{number}", *quotas, cohort=bottom) for number in range(QUEUES_WITH_SPEC_MAX)]
+
+    uses = quota_uses_of(queues, cohorts, [a_usage("q7", 24)])
+
+    assert {use.borrowed for use in uses.queues[queues[7].name]} == {0, 16}
+    assert uses.cohorts[cohorts[0].name][0].nominal == 8 * (QUEUES_WITH_SPEC_MAX + COHORT_DEPTH_MAX)
