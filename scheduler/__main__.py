@@ -175,47 +175,77 @@ def demo(
 def bench(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="b1: plans; b7: the service. [default: b1]"),
+        typer.Argument(
+            metavar="[NAME]...",
+            help="b1: plans; b7: the service; b8: failure; soak: hours; slurm: beside it. [default: b1]",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="b7: write b7.md, b7.json and b7.png there.")
+        Path | None, typer.Option(metavar="DIR", help="All but b1: write NAME.md, .json and .png there.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="b7: short, to see that it works.")] = False,
     force: Annotated[bool, typer.Option("--force", help="b7: even while others use the machine.")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="b8: repetitions of each fault, a seed each.")] = 5,
+    minutes: Annotated[float, typer.Option(min=0.5, help="soak: how long the load goes on.")] = 30.0,
     jobs: Annotated[int, typer.Option(min=1, help="Waiting jobs of the snapshot.")] = 2000,
     pools: Annotated[int, typer.Option(min=1, help="Pools of the fleet.")] = 60,
     contention: Annotated[
         list[float] | None, typer.Option(help="Demand over capacity; repeatable. [default: 1.3 2 3]")
     ] = None,
-    seeds: Annotated[str, typer.Option(metavar="A:B", help="Seeds from A up to, not with, B.")] = "1:4",
+    seeds: Annotated[
+        str, typer.Option(metavar="A:B", help="Seeds from A up to, not with, B; b8 and soak begin with A.")
+    ] = "1:4",
     work_limit: Annotated[
         float, typer.Option(min=0.01, help="Deterministic time of one plan's solver, about seconds.")
     ] = 2.0,
 ) -> None:
-    """Measure plans (b1) and the service (b7).
+    """Measure plans (b1), the service (b7), failure (b8), a long time (soak) and Slurm beside it (slurm).
 
     b1: plans against the LP bound and greedy baselines, whole and per priority class, on snapshots generated
     from the printed seeds: identical jobs merged and all jobs distinct. b7: what calls cost beside a no-op
-    RPC on the same server, how long callers wait, and what grows with watchers and jobs.
+    RPC on the same server, how long callers wait, and what grows with watchers and jobs. b8: real processes
+    are killed, stalled and cut off under load; how soon jobs are placed again, and that nothing is lost.
+    soak: memory and latency under a steady mixed load. slurm: accepted and started jobs beside a real Slurm.
+    Exits with 1 if b8 or soak misses a bar.
     """
     chosen = names or ["b1"]
-    unknown = sorted(set(chosen) - {"b1", "b7"})
+    unknown = sorted(set(chosen) - {"b1", "b7", "b8", "soak", "slurm"})
     if unknown:
-        raise typer.BadParameter(f"NAME must be b1 or b7, got {', '.join(unknown)}")
+        raise typer.BadParameter(f"NAME must be b1, b7, b8, soak or slurm, got {', '.join(unknown)}")
+    first, last = seed_range(seeds)
     if "b7" in chosen:
         from scheduler.bench.service import run as run_service
 
         run_service(out=out, quick=quick, force=force)
-    if "b1" not in chosen:
-        return
+    if "slurm" in chosen:
+        from scheduler.bench.slurm import run as run_slurm
+
+        run_slurm(out=out)
+    judged = []
+    if "b8" in chosen:
+        from scheduler.bench.failure import run as run_failure
+
+        judged += run_failure(repeats=repeats, first_seed=first, out=out)
+    if "soak" in chosen:
+        from scheduler.bench.soak import run as run_soak
+
+        judged += run_soak(minutes=minutes, seed=first, out=out)
+    if "b1" in chosen:
+        _bench_plans(jobs, pools, contention, range(first, last), work_limit)
+    if any(row.verdict == "MISSED" for row in judged):
+        raise typer.Exit(1)
+
+
+def _bench_plans(
+    jobs: int, pools: int, contention: list[float] | None, seeds: range, work_limit: float
+) -> None:
     from scheduler.bench.snapshot_quality import run
     from scheduler.model.plan import WorkLimits
 
-    first, last = seed_range(seeds)
     run(
         sizes=((jobs, pools),),
         contentions=contention or (1.3, 2.0, 3.0),
-        seeds=range(first, last),
+        seeds=seeds,
         limits=WorkLimits(deterministic_time=work_limit),
     )
 

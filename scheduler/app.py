@@ -195,6 +195,7 @@ async def build(settings: Settings, share: Share, *, stop: asyncio.Event) -> Asy
             mirror=mirror,
             clock=clock,
             random_bytes=secrets.token_bytes,
+            retention=settings.retention,
         )
         leadership = MeasuredLeadership(redis_store, metrics.store)
         yield Service(
@@ -206,7 +207,7 @@ async def build(settings: Settings, share: Share, *, stop: asyncio.Event) -> Asy
                 store, mirror, clock, metrics.store, every_ms=settings.mirror_comparison_ms
             ),
             parts=parts,
-            leader=None if share is Share.API else _leader(settings, parts, leadership, metrics, stack),
+            leader=None if share is Share.API else await _leader(settings, parts, leadership, metrics, stack),
             server=None if server_of is None else server_of(parts),
             fleet_file=fleet_file,
             stop=stop,
@@ -224,11 +225,12 @@ def _api(settings: Settings, metrics: Metrics) -> Callable[[Parts], Server]:
     return lambda parts: Server(parts, vocabulary, authenticator=authenticator, metrics=metrics)
 
 
-def _leader(
+async def _leader(
     settings: Settings, parts: Parts, leadership: Leadership, metrics: Metrics, stack: AsyncExitStack
 ) -> Leader:
     planner = ProcessPlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES})
     stack.push_async_callback(planner.close)
+    await planner.warm_up()
     tools = Tools(
         store=parts.store,
         mirror=parts.mirror,
@@ -240,6 +242,7 @@ def _leader(
             watchdog_ms=settings.watchdog_ms,
             mass_loss_guard_runs=settings.mass_loss_guard_runs,
             is_shadow=settings.shadow,
+            retention=settings.retention,
         ),
     )
     if settings.shadow:

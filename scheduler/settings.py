@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import CELL_LENGTH_MAX
 from scheduler.model.plan import WorkLimits
+from scheduler.model.retention import RETENTION_DEFAULT, Retention
 from scheduler.state.topology import topology_of
 
 LISTEN_DEFAULT = "127.0.0.1:7461"
@@ -61,6 +62,8 @@ class Settings(BaseSettings):
         watchdog_ms: wall time after which a plan is cut off and the last verified one committed.
         mass_loss_guard_runs: more runs are never declared lost at once without an operator.
         shadow: make plans, explain them and compare them with what runs, but place nothing.
+        retention_ms: how long after its submission a finished job is kept, and any request id is known.
+        retention_after_end_ms: how long after its end a job is kept at least.
         mirror_comparison_ms: time between two comparisons of the mirror with a full load of the store.
         log_level: debug, info, warning or error.
     """
@@ -87,6 +90,8 @@ class Settings(BaseSettings):
     watchdog_ms: int = Field(default=30_000, ge=100)
     mass_loss_guard_runs: int = Field(default=100, ge=0)
     shadow: bool = False
+    retention_ms: int = Field(default=RETENTION_DEFAULT.after_submission_ms, ge=1_000)
+    retention_after_end_ms: int = Field(default=RETENTION_DEFAULT.after_end_ms, ge=1_000)
     mirror_comparison_ms: int = Field(default=600_000, ge=100)
     log_level: LogLevel = LogLevel.INFO
 
@@ -136,6 +141,10 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> WorkLimits:
         return WorkLimits(deterministic_time=self.work_limit)
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(after_submission_ms=self.retention_ms, after_end_ms=self.retention_after_end_ms)
 
 
 def load_settings(**given: object) -> Settings:

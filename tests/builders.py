@@ -257,6 +257,7 @@ def a_usage(queue: str, accelerators: int, accelerator: str = "h100", *, charged
         accelerator=AcceleratorName(accelerator),
         accelerators=accelerators,
         charged_usd_micros_per_hour=charged,
+        useful_permille=1_000 * accelerators,
     )
 
 

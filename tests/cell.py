@@ -15,6 +15,7 @@ from scheduler.model.job import Job, JobSpec
 from scheduler.model.plan import WorkLimits
 from scheduler.model.pool import Pool, PoolSpec, PoolStatus
 from scheduler.model.replica import Replica
+from scheduler.model.retention import RETENTION_DEFAULT, Retention
 from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.transaction import Fence
 from scheduler.planner_process.inline import InlinePlanner
@@ -158,11 +159,17 @@ class Cell:
         return self.run(run_id_of(self.replica(job_id, index).id, 1))
 
 
-def control_settings(*, watchdog_ms: int = 60_000, mass_loss_guard_runs: int = 100) -> ControlSettings:
+def control_settings(
+    *,
+    watchdog_ms: int = 60_000,
+    mass_loss_guard_runs: int = 100,
+    retention: Retention = RETENTION_DEFAULT,
+) -> ControlSettings:
     return ControlSettings(
         limits=WorkLimits(deterministic_time=0.1),
         watchdog_ms=watchdog_ms,
         mass_loss_guard_runs=mass_loss_guard_runs,
+        retention=retention,
     )
 
 

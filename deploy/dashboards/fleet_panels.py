@@ -55,7 +55,7 @@ def money() -> Iterator[AnyPanel]:
             "Cost by provider and market",
             "Dollars an hour for what runs; reserved capacity counts whether used or not.",
             "currencyUSD",
-            8,
+            6,
         ),
         Query(
             newest("pool_cost_usd_per_hour", POOLS, by="provider, market") + " > 0", "{{provider}} {{market}}"
@@ -66,7 +66,7 @@ def money() -> Iterator[AnyPanel]:
             "Cost by use",
             "Dollars an hour for accelerators at work and for reserved ones that lie idle.",
             "currencyUSD",
-            8,
+            6,
         ),
         Query(newest("pool_cost_usd_per_hour", POOLS, by="use"), "{{use}}"),
     )
@@ -75,10 +75,19 @@ def money() -> Iterator[AnyPanel]:
             "Shadow prices",
             "What one more accelerator-hour would be worth, where one is missing.",
             "currencyUSD",
-            8,
+            6,
         ),
         Query(
             f"topk(8, {newest('pool_shadow_price_usd_per_accelerator_hour', POOLS, by='pool')})", "{{pool}}"
         ),
         decimals=2,
+    )
+    yield stacked(
+        About(
+            "Unconfirmed jumps",
+            "Pools whose price or capacity jumps and waits for a word (docs/operations/jumps.md).",
+            "short",
+            6,
+        ),
+        Query(newest("pool_jumps_unconfirmed", POOLS, by="what"), "{{what}}"),
     )

@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
+from deploy.dashboards.brakes_panels import brakes
 from deploy.dashboards.fleet_panels import capacity, money
 from deploy.dashboards.jobs_panels import moves, summary, waiting
 from deploy.dashboards.panels import row
@@ -13,6 +14,7 @@ SECTIONS = {
     "What waits": waiting,
     "What moves": moves,
     "Quotas": quotas,
+    "Brakes": brakes,
     "Capacity": capacity,
     "Money": money,
     "Plans": plans,

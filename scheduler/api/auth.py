@@ -43,6 +43,7 @@ VERBS: Mapping[str, frozenset[Role]] = {
     "JobService/ReleaseJob": USERS_AND_OPERATORS,
     "JobService/WatchJobs": USERS_AND_OPERATORS,
     "FleetService/ApplyPool": OPERATORS,
+    "FleetService/ConfirmPool": OPERATORS,
     "FleetService/GetPool": frozenset(Role),
     "FleetService/ListPools": frozenset(Role),
     "FleetService/CordonPool": OPERATORS,

@@ -3,9 +3,10 @@
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
-from placewright.v1 import job_pb2
+from placewright.v1 import job_pb2, pool_pb2
 from scheduler.model.deferral import DeferralReason, PoolVerdict
 from scheduler.model.job import JobPhase, LaunchedBy, Market
+from scheduler.model.jumps import JumpOf
 from scheduler.model.replica import ReplicaState
 from scheduler.model.run import EndReason, RunState
 
@@ -44,3 +45,4 @@ END_REASONS = Names(EndReason, job_pb2.EndReason, "END_REASON")
 DEFERRAL_REASONS = Names(DeferralReason, job_pb2.DeferralReason, "DEFERRAL_REASON")
 POOL_VERDICTS = Names(PoolVerdict, job_pb2.PoolVerdict, "POOL_VERDICT")
 LAUNCHED_BY = Names(LaunchedBy, job_pb2.LaunchedBy, "LAUNCHED_BY")
+JUMPS = Names(JumpOf, pool_pb2.PoolJumpKind, "POOL_JUMP_KIND")

@@ -6,7 +6,7 @@ from scheduler.api.checks import checking
 from scheduler.api.encode_job import encode_freeze, encode_replica, encode_run
 from scheduler.api.freezes import decode_scope
 from scheduler.api.interceptor import Context, caller
-from scheduler.api.pools import decode_spec, encode_pool
+from scheduler.api.pools import decode_confirmed, decode_spec, encode_pool
 from scheduler.api.positions import decode_etag, decode_page_token, encode_page_token
 from scheduler.model.accelerator import Catalogue
 from scheduler.model.ids import PoolId, ReplicaId, RunId
@@ -36,9 +36,30 @@ class FleetServicer(fleet_service_pb2_grpc.FleetServiceServicer):
             spec = decode_spec(request.spec, self._catalogue, checks)
         assert spec is not None
         changed = await self._fleet.apply(
-            PoolId(request.pool_id), spec, generation=generation, caller=_caller(request.request_id)
+            PoolId(request.pool_id),
+            spec,
+            generation=generation,
+            caller=_caller(request.request_id),
+            confirms_jumps=request.confirm_jumps,
         )
         return wire.ApplyPoolResponse(pool=self._encoded(changed.view), revision=changed.revision)
+
+    async def ConfirmPool(
+        self, request: wire.ConfirmPoolRequest, context: Context
+    ) -> wire.ConfirmPoolResponse:
+        with checking() as checks:
+            checks.id("pool_id", request.pool_id)
+            checks.request_id("request_id", request.request_id)
+            generation = decode_etag(request.etag, self._parts.state.history)
+            price, accelerators = decode_confirmed(request, checks)
+        changed = await self._fleet.confirm(
+            PoolId(request.pool_id),
+            price_usd_micros=price,
+            accelerators=accelerators,
+            generation=generation,
+            caller=_caller(request.request_id),
+        )
+        return wire.ConfirmPoolResponse(pool=self._encoded(changed.view), revision=changed.revision)
 
     async def GetPool(self, request: wire.GetPoolRequest, context: Context) -> wire.GetPoolResponse:
         with checking() as checks:

@@ -1,6 +1,6 @@
 """Pools between protobuf and model."""
 
-from placewright.v1 import pool_pb2
+from placewright.v1 import fleet_service_pb2, pool_pb2
 from scheduler.api import enums
 from scheduler.api.checks import Checks, shown
 from scheduler.api.decode_job import no_such_slice
@@ -10,6 +10,7 @@ from scheduler.model import limits
 from scheduler.model.accelerator import Accelerator, Catalogue
 from scheduler.model.ids import AcceleratorName, History, LauncherId
 from scheduler.model.job import Market
+from scheduler.model.jumps import Jump, unconfirmed_jumps
 from scheduler.model.pool import Cordon, NodeGroup, PoolSpec, SliceGroup
 from scheduler.model.view import PoolView
 
@@ -140,6 +141,27 @@ def _check_capacity(
         )
 
 
+def decode_confirmed(
+    message: fleet_service_pb2.ConfirmPoolRequest, checks: Checks
+) -> tuple[int | None, int | None]:
+    """The price and the accelerators that are confirmed; None: not that."""
+    price = accelerators = None
+    if message.HasField("price_usd_micros_per_accelerator_hour"):
+        price = checks.within(
+            "price_usd_micros_per_accelerator_hour",
+            message.price_usd_micros_per_accelerator_hour,
+            0,
+            limits.PRICE_USD_MICROS_MAX,
+        )
+    if message.HasField("accelerators"):
+        accelerators = checks.within("accelerators", message.accelerators, 0, 2**31 - 1)
+    if price is None and accelerators is None:
+        checks.add(
+            "price_usd_micros_per_accelerator_hour", "must be said, or accelerators: what is confirmed"
+        )
+    return price, accelerators
+
+
 def encode_spec(spec: PoolSpec) -> pool_pb2.PoolSpec:
     return pool_pb2.PoolSpec(
         accelerator=spec.accelerator,
@@ -191,4 +213,15 @@ def encode_pool(view: PoolView, history: History) -> pool_pb2.Pool:
         ),
         etag=encode_etag(history, pool.spec_generation),
         revision=view.version,
+        unconfirmed_jumps=[_encode_jump(jump) for jump in unconfirmed_jumps(pool)],
+    )
+
+
+def _encode_jump(jump: Jump) -> pool_pb2.PoolJump:
+    return pool_pb2.PoolJump(
+        what=enums.JUMPS.to_wire(jump.what),  # type: ignore[arg-type]  # an int is an enum value
+        confirmed=jump.confirmed,
+        unconfirmed=jump.unconfirmed,
+        principal=jump.principal,
+        since=timestamp(jump.since_ms),
     )

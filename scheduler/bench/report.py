@@ -1,11 +1,16 @@
 """What a benchmark found: rows, as a table on the screen, Markdown, JSON and plots."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PLOT_INCHES = (9, 4)
 
@@ -65,23 +70,38 @@ def show(rows: Iterable[Row], console: Console, *, title: str) -> None:
     console.print(table)
 
 
-def write(rows: Sequence[Row], out: Path, *, name: str, notes: Sequence[str]) -> None:
-    """`name`.md, `name`.json and, if matplotlib is installed, `name`.png in the folder."""
+def write(
+    rows: Sequence[Row],
+    out: Path,
+    *,
+    name: str,
+    notes: Sequence[str],
+    plot: Callable[["Figure"], None] | None = None,
+) -> None:
+    """`name`.md, `name`.json and, if matplotlib is installed, `name`.png in the folder.
+
+    `plot` draws; without it each judged number is shown as a part of its bar.
+    """
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(list(rows)), indent=1))
     lines = [f"# {name}", "", *notes, "", f"| {' | '.join(HEADER)} |", "|---" * len(HEADER) + "|"]
     lines += [f"| {' | '.join(cells(row))} |" for row in rows]
     (out / f"{name}.md").write_text("\n".join(lines) + "\n")
-    _plot([row for row in rows if row.bound], out / f"{name}.png")
+    _plot(plot or partial(_draw_parts_of_bars, [row for row in rows if row.bound]), out / f"{name}.png")
 
 
-def _plot(judged: Sequence[Row], path: Path) -> None:
-    """Each judged number as a part of its bar."""
+def _plot(draw: Callable[["Figure"], None], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:  # the extra [bench] is not installed
         return
     figure = Figure(figsize=PLOT_INCHES, layout="constrained")
+    draw(figure)
+    figure.savefig(path)
+
+
+def _draw_parts_of_bars(judged: Sequence[Row], figure: "Figure") -> None:
+    """Each judged number as a part of its bar."""
     axes = figure.subplots()
     names = [f"{row.instance}: {row.metric}" for row in judged]
     parts = [_part_of_bar(row) for row in judged]
@@ -90,7 +110,6 @@ def _plot(judged: Sequence[Row], path: Path) -> None:
     axes.axvline(1.0, color="black", linewidth=1)
     axes.invert_yaxis()
     axes.set_xlabel("of the bar; at most 1 meets it")
-    figure.savefig(path)
 
 
 def _part_of_bar(row: Row) -> float:

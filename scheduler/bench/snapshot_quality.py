@@ -177,7 +177,7 @@ def baselines(problem: Problem) -> dict[str, Integers]:
 def greedy_values(problem: Problem, orders: dict[str, Integers], own: Flags, left: Left) -> dict[str, float]:
     columns = problem.columns
     return {
-        name: value_of(columns, filled(columns, order[own[order]], left=left)) / 1e6
+        name: value_of(columns, filled(columns, order[own[order]], left=left), left=left) / 1e6
         for name, order in orders.items()
     }
 

@@ -75,4 +75,5 @@ class Cycle:
         if monotonic_ms - self._removed_ms >= REMOVALS_EVERY_MS:
             self._removed_ms = monotonic_ms
             state, now_ms = self._tools.mirror.state, self._tools.clock.now_ms()
-            await self._tools.carry_out(removals(state, now_ms=now_ms, fence=self._fence))
+            retention = self._tools.settings.retention
+            await self._tools.carry_out(removals(state, retention, now_ms=now_ms, fence=self._fence))

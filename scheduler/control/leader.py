@@ -72,7 +72,7 @@ class Leader:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_lease(fence, cycle))
-                tasks.create_task(self._run_cycles(cycle, agenda))
+                await self._run_cycles(cycle, agenda)  # here, or 3.11 takes the group's failure for a cancel
         except* LostLeadership as lost:
             log.warning("leadership_lost", fence=fence.number, error=str(lost.exceptions[0]))
         except* Exception:  # the outermost loop: count it, log it, give leadership up
@@ -84,6 +84,9 @@ class Leader:
             self._tools.mirror.remove_listener(agenda)
             self._record(None)
             await self._give_up(fence)  # when drained, so that the next one need not wait the lease out
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # a task group that also failed has swallowed it
+            raise asyncio.CancelledError
 
     def _record(self, fence: Fence | None) -> None:
         self._fence = fence

@@ -49,6 +49,7 @@ class PlanMaker:
         started_ms, now_ms = self._tools.clock.monotonic_ms(), self._tools.clock.now_ms()
         self._agenda.plan_due = False
         self._due_ms = started_ms + self._replan_after_ms(now_ms)
+        history = self._tools.mirror.state.history
         try:
             await self._inform_planner()
             self._record(CyclePhase.SNAPSHOT, started_ms)
@@ -57,7 +58,7 @@ class PlanMaker:
             log.error("planner_failed", error=str(error))
             self._agenda.planner_is_stale = True
             plan = None
-        if plan is None:
+        if plan is None or self._tools.mirror.state.history != history:  # what it took for free may be in use
             self._due_ms = self._tools.clock.monotonic_ms() + PLAN_RETRY_MS
         else:
             await self._carry_out(plan, started_ms)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from scheduler.mirror.mirror import Mirror
 from scheduler.mirror.writes import revision_of
 from scheduler.model.plan import WorkLimits
+from scheduler.model.retention import RETENTION_DEFAULT, Retention
 from scheduler.model.transaction import Outcome, Transaction
 from scheduler.ports import Clock, Planner, StateStore
 from scheduler.telemetry.metrics import Metrics
@@ -28,6 +29,7 @@ class ControlSettings:
     watchdog_ms: int
     mass_loss_guard_runs: int
     is_shadow: bool = False
+    retention: Retention = RETENTION_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

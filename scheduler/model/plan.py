@@ -61,12 +61,17 @@ class PlannedCohort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What the live runs of a queue use of one accelerator model."""
+    """What the live runs of a queue use of one accelerator model.
+
+    Attributes:
+        useful_permille: useful accelerator-hours per hour, in thousandths of the reference accelerator.
+    """
 
     queue: QueueName
     accelerator: AcceleratorName
     accelerators: int
     charged_usd_micros_per_hour: int
+    useful_permille: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

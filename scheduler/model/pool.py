@@ -150,8 +150,25 @@ class Availability:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PendingPrice:
+    """A price that an operator asked for and that jumps: not in force until it is confirmed."""
+
+    usd_micros_per_accelerator_hour: int
+    principal: Principal
+    asked_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityFall:
+    """The capacity is far below the confirmed one, by this principal's word, and nobody has confirmed it."""
+
+    principal: Principal
+    fallen_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A pool with its parts.
+    """A pool with its parts. What of it is confirmed says `model.jumps.confirmed`.
 
     Attributes:
         made_at_ms: tells it from an earlier pool of this id that was deleted.
@@ -159,6 +176,8 @@ class Pool:
         availability: set exactly for rented pools.
         deleting: takes nothing new and goes away when its last run has ended.
         node_cordons: by node number, each node once.
+        confirmed_accelerators: the most that were usable since an operator last confirmed; None before the
+            first report.
     """
 
     id: PoolId
@@ -170,8 +189,12 @@ class Pool:
     availability: Availability | None = None
     deleting: bool = False
     node_cordons: tuple[NodeCordon, ...] = ()
+    pending_price: PendingPrice | None = None
+    confirmed_accelerators: int | None = None
+    capacity_fall: CapacityFall | None = None
 
     def __post_init__(self) -> None:
+        assert self.capacity_fall is None or self.confirmed_accelerators is not None, self
         assert (self.availability is not None) == self.spec.is_rented, self
 
     @property

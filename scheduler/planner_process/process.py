@@ -33,6 +33,12 @@ class ProcessPlanner:
         """Of the child; None while there is none."""
         return None if self._child is None else self._child.process_id
 
+    async def warm_up(self) -> None:
+        """Start the child before there is anything to plan, so that a new leader need not wait for it."""
+        async with self._telling:
+            if self._child is None:
+                await self._start()
+
     async def reset(self, state: State) -> None:
         """As the port says."""
         async with self._telling:
@@ -95,9 +101,13 @@ class ProcessPlanner:
 
     async def _spawn(self) -> Child:
         assert self._state is not None, "reset comes first"
+        child = await self._start()
+        await self._tell_state(child, self._state)
+        return child
+
+    async def _start(self) -> Child:
         child = self._child = await Child.spawn()
         await child.send(self._configuration)
-        await self._tell_state(child, self._state)
         return child
 
     async def _tell_state(self, child: Child, state: State) -> None:

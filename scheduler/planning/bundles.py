@@ -43,7 +43,6 @@ def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
     """Every waiting replica in one bundle; worthiest class first, then longest waiting, then id."""
     groups: dict[Hashable, list[WaitingReplica]] = {}
     freezes = {freeze.id: freeze for freeze in snapshot.freezes}
-    queues = {planned.queue.name for planned in snapshot.queues}
     job_keys: dict[str, Hashable] = {}
     for each in snapshot.waiting:
         key = job_keys.get(each.job.id)
@@ -52,7 +51,7 @@ def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
                 merge_key(each.job.spec),
                 each.job.hold is not None,
                 freeze_of(each.job.spec, freezes),
-                each.job.spec.queue if each.job.spec.queue in queues else None,
+                each.job.spec.queue,
             )
         own = (back_off_ms(each, now_ms=snapshot.now_ms), pinned_to(each))
         groups.setdefault((key, own), []).append(each)

@@ -41,7 +41,7 @@ def best_dive(problem: Problem, at_prices: Priced, *, limits: WorkLimits) -> Int
     """Counts by column of the best dive; a tie goes to the first."""
     dives = DIVES if len(problem.columns) <= DIVES_COLUMNS_MAX else DIVES[:1]
     found = [dived(problem, at_prices, dive, limits=limits) for dive in dives]
-    return max(found, key=lambda taken: value_of(problem.columns, taken))
+    return max(found, key=lambda taken: value_of(problem.columns, taken, left=problem.left))
 
 
 def dived(problem: Problem, at_prices: Priced, dive: Dive, *, limits: WorkLimits) -> Integers:

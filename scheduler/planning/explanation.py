@@ -58,7 +58,7 @@ def deferral_of(
 
 def quota_shortage(problem: Problem, number: int, after: Left) -> QuotaShortage | None:
     """What is short where no way of the bundle is within its quotas after the plan."""
-    if not len(after.quotas):
+    if not after.quotas.nodes:
         return None
     candidates, pool_rows, free = problem.candidates, after.pool_rows, after.free
     first, last = np.searchsorted(candidates.bundle, (number, number + 1)).tolist()

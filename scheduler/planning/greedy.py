@@ -1,5 +1,7 @@
 """Greedy: columns taken one after the other while they fit."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from scheduler.planning.problem import Columns, Integers, Left, Problem
@@ -14,7 +16,7 @@ def floor_of(problem: Problem) -> Integers:
     best = np.zeros(len(columns), dtype=np.int64)
     for order in floor_orders(problem):
         taken = filled(columns, order, left=problem.left)
-        if value_of(columns, taken) > value_of(columns, best):
+        if value_of(columns, taken, left=problem.left) > value_of(columns, best, left=problem.left):
             best = taken
     return best
 
@@ -43,12 +45,20 @@ def filled(columns: Columns, order: Integers, *, left: Left, taken: Integers | N
     stock = Stock(left)
     for start in range(0, len(order), CHUNK):
         chunk = stock.that_may_fit(columns, order[start : start + CHUNK])
-        uses = zip(columns.rows[chunk].tolist(), columns.amounts[chunk].tolist(), strict=True)
-        for column, bundle, (rows, amounts) in zip(
-            chunk.tolist(), columns.bundle[chunk].tolist(), uses, strict=True
-        ):
-            counts[column] += stock.take(bundle, rows, amounts)
+        rows, amounts = columns.rows[chunk].tolist(), columns.amounts[chunk].tolist()
+        ways = map(Way, columns.bundle[chunk].tolist(), columns.term[chunk].tolist(), rows, amounts)
+        for column, way in zip(chunk.tolist(), ways, strict=True):
+            counts[column] += stock.take(way)
     return counts
+
+
+class Way(NamedTuple):
+    """A column, as plain numbers."""
+
+    bundle: int
+    term: int
+    rows: list[int]
+    amounts: list[int]
 
 
 class Stock:
@@ -60,6 +70,7 @@ class Stock:
         self._parents: list[int] = left.quotas.parents.tolist()
         self._local: list[int] = left.quotas.local.tolist()
         self._overflow: list[int] = left.quotas.overflow.tolist()
+        self._tolls: list[int] = left.quotas.tolls.tolist()
 
     def that_may_fit(self, columns: Columns, chosen: Integers) -> Integers:
         """Those of the chosen columns that fit now."""
@@ -70,17 +81,40 @@ class Stock:
         fitting: Integers = chosen[fits & (replicas[columns.bundle[chosen]] > 0)]
         return fitting
 
-    def take(self, bundle: int, rows: list[int], amounts: list[int]) -> int:
-        """Take a column as often as it fits, and how often that was."""
-        many: int = self._replicas[bundle]
-        for row, amount in zip(rows, amounts, strict=True):
+    def take(self, way: Way) -> int:
+        """Take a column as often as it fits and is worth its tolls, and how often that was."""
+        many: int = self._replicas[way.bundle]
+        for row, amount in zip(way.rows, way.amounts, strict=True):
             if amount and many:
                 many = min(many, self._units(row) // amount)
+        for row, amount in zip(way.rows, way.amounts, strict=True):
+            if amount and many and self._is_tolled(row):
+                many = self._worthwhile(row - self._pool_rows, amount, many, way.term)
         if many:
-            self._replicas[bundle] -= many
-            for row, amount in zip(rows, amounts, strict=True):
+            self._replicas[way.bundle] -= many
+            for row, amount in zip(way.rows, way.amounts, strict=True):
                 self._use(row, many * amount)
         return many
+
+    def _is_tolled(self, row: int) -> bool:
+        return self._pool_rows <= row < self._padding and self._tolls[row - self._pool_rows] > 0
+
+    def _worthwhile(self, foot: int, amount: int, many: int, term: int) -> int:
+        """How many of so many gain more than their tolls, which rise with each."""
+        gaining, beyond = 0, many + 1
+        while beyond - gaining > 1:
+            middle = (gaining + beyond) // 2
+            last = self._toll(foot, middle * amount) - self._toll(foot, (middle - 1) * amount)
+            gaining, beyond = (middle, beyond) if last < term else (gaining, middle)
+        return gaining
+
+    def _toll(self, node: int, units: int) -> int:
+        toll = 0
+        while units > self._local[node] and self._parents[node] != NO_PARENT:
+            units -= self._local[node]
+            toll += units * self._tolls[node]
+            node = self._parents[node]
+        return toll
 
     def _units(self, row: int) -> int:
         if self._pool_rows <= row < self._padding:
@@ -115,18 +149,23 @@ def topped_up(problem: Problem, taken: Integers, losses: Integers) -> Integers:
     return filled(columns, order, left=left_after(columns, taken, left=problem.left), taken=taken)
 
 
-def value_of(columns: Columns, taken: Integers) -> int:
-    """Micro-dollars per hour, exact."""
+def value_of(columns: Columns, taken: Integers, *, left: Left) -> int:
+    """Micro-dollars per hour, exact: the terms less the tolls of what is taken of what is left."""
     placed = np.flatnonzero(taken)
-    return sum(
-        term * many for term, many in zip(columns.term[placed].tolist(), taken[placed].tolist(), strict=True)
-    )
+    terms = zip(columns.term[placed].tolist(), taken[placed].tolist(), strict=True)
+    total: int = sum(term * many for term, many in terms)
+    return total - left.toll(used_by(columns, taken, left=left))
+
+
+def used_by(columns: Columns, taken: Integers, *, left: Left) -> Integers:
+    """(rows + 1,) units that are used when each column is taken that often."""
+    used = np.zeros(len(left.free), dtype=np.int64)
+    np.add.at(used, columns.rows, columns.amounts * taken[:, None])
+    return used
 
 
 def left_after(columns: Columns, taken: Integers, *, left: Left) -> Left:
     """What is left once each column has been taken that often."""
-    used = np.zeros(len(left.free), dtype=np.int64)
-    np.add.at(used, columns.rows, columns.amounts * taken[:, None])
     placed = np.zeros(len(left.replicas), dtype=np.int64)
     np.add.at(placed, columns.bundle, taken)
-    return left.after(used, placed)
+    return left.after(used_by(columns, taken, left=left), placed)

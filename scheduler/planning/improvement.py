@@ -39,7 +39,7 @@ class Improved:
 def improved(problem: Problem, floor: Integers, at_prices: Priced, *, limits: WorkLimits) -> Improved:
     """Never worse than the floor; nothing that still fits is left out."""
     columns = problem.columns
-    value = partial(value_of, columns)
+    value = partial(value_of, columns, left=problem.left)
     best = price_greedy(problem, floor, at_prices)
     if value(best) < at_prices.bound:
         best = max(best, best_dive(problem, at_prices, limits=limits), key=value)
@@ -55,7 +55,7 @@ def improved(problem: Problem, floor: Integers, at_prices: Priced, *, limits: Wo
 
 def searched_further(problem: Problem, best: Integers, at_prices: Priced, *, limits: WorkLimits) -> Improved:
     """By CP-SAT: all columns that a better plan may use if they are few, else neighbourhoods."""
-    gap = at_prices.bound - value_of(problem.columns, best)
+    gap = at_prices.bound - value_of(problem.columns, best, left=problem.left)
     if not gap:
         return Improved(taken=best, bound=at_prices.bound, status=SolverStatus.OPTIMAL, work=0.0)
     useful = np.flatnonzero((at_prices.losses <= gap) | (best > 0))
@@ -73,7 +73,7 @@ def price_greedy(problem: Problem, floor: Integers, at_prices: Priced) -> Intege
         score = gains + blend * (top[columns.bundle] - gains) - at_prices.losses
         order = np.lexsort((np.arange(len(columns)), at_prices.losses, -score))
         taken = filled(columns, order, left=problem.left)
-        if value_of(columns, taken) > value_of(columns, best):
+        if value_of(columns, taken, left=problem.left) > value_of(columns, best, left=problem.left):
             best = taken
     return best
 
@@ -91,10 +91,11 @@ def search_whole(
     )
     taken = np.zeros_like(best)
     taken[useful] = found.taken
-    if value_of(columns, taken) < value_of(columns, best):
+    value = partial(value_of, columns, left=problem.left)
+    if value(taken) < value(best):
         taken = best
     if found.bound is not None:
-        bound = min(bound, max(found.bound, value_of(columns, taken)))
+        bound = min(bound, max(found.bound, value(taken)))
     return Improved(
         taken=taken, bound=bound, status=SolverStatus.FEASIBLE, work=SECONDS_PER_UNIT * found.work
     )
@@ -115,21 +116,21 @@ def search_neighbourhoods(
         chosen = neighbourhood(problem, best, at_prices, draw=draw, size=size)
         outside = best.copy()
         outside[chosen] = 0
+        part, left = columns.only(chosen), left_after(columns, outside, left=problem.left)
         found = searched(
-            columns.only(chosen),
-            left=left_after(columns, outside, left=problem.left),
+            part,
+            left=left,
             hint=best[chosen],
             limits=search_limits(min(NEIGHBOURHOOD_WORK, limits.deterministic_time - work), limits),
         )
         work += SECONDS_PER_UNIT * found.work + SECONDS_PER_COLUMN * len(chosen)
         size = size * 3 // 2 if found.is_optimal else max(NEIGHBOURHOOD_COLUMNS, size * 3 // 4)
-        if value_of(columns.only(chosen), found.taken) >= value_of(columns.only(chosen), best[chosen]):
+        if value_of(part, found.taken, left=left) >= value_of(part, best[chosen], left=left):
             best = outside
             best[chosen] = found.taken
         if found.is_optimal and len(chosen) == len(columns):
-            return Improved(
-                taken=best, bound=value_of(columns, best), status=SolverStatus.FEASIBLE, work=work
-            )
+            value = value_of(columns, best, left=problem.left)
+            return Improved(taken=best, bound=value, status=SolverStatus.FEASIBLE, work=work)
     return Improved(taken=best, bound=at_prices.bound, status=SolverStatus.FEASIBLE, work=work)
 
 

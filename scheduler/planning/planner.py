@@ -12,6 +12,7 @@ from scheduler.planning.improvement import improved
 from scheduler.planning.prices import Priced, guidance_of, priced, shadow_prices_of
 from scheduler.planning.problem import Problem, problem_of
 from scheduler.planning.quality import floor_quality, improved_quality
+from scheduler.planning.shares import with_usage
 from scheduler.planning.solver.relaxation import relaxed
 
 
@@ -49,8 +50,8 @@ def improved_plan(problem: Problem, *, limits: WorkLimits) -> Plan:
     columns, floor = problem.columns, floor_of(problem)
     at_prices = lp_prices(problem, limits=limits)
     found = improved(problem, floor, at_prices, limits=limits)
-    value = value_of(columns, found.taken)
-    assert value >= value_of(columns, floor), (value, value_of(columns, floor))
+    value, at_least = (value_of(columns, each, left=problem.left) for each in (found.taken, floor))
+    assert value >= at_least, (value, at_least)
     shadow_prices = shadow_prices_of(problem, at_prices)
     unguided = unguided_shadow_prices(problem.snapshot, shadow_prices, limits=limits)
     return plan_of(
@@ -59,7 +60,7 @@ def improved_plan(problem: Problem, *, limits: WorkLimits) -> Plan:
         method=PlanMethod.IMPROVED,
         quality=improved_quality(problem, floor, found, limits=limits),
         shadow_prices=shadow_prices,
-        guidance=guidance_of(problem.snapshot, unguided),
+        guidance=with_usage(guidance_of(problem.snapshot, unguided), problem.snapshot),
     )
 
 

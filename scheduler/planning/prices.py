@@ -47,15 +47,16 @@ def priced(columns: Columns, rows: Integers, *, left: Left) -> Priced:
 def price_of_quotas(left: Left, prices: Integers) -> int:
     """At least what all that quotas leave is worth at these prices of their nodes.
 
-    A node's own part at its price, and what it passes on at what its price is above its parent's.
+    A node's own part at its price, and what it passes on at what that is above its parent's and the toll.
     """
     trees, found = left.quotas, 0
     available = left.free[left.pool_rows : -1].tolist()
     local, overflow, price = trees.local.tolist(), trees.overflow.tolist(), prices.tolist()
-    for node, parent in enumerate(trees.parents.tolist()):
+    for node, (parent, toll) in enumerate(zip(trees.parents.tolist(), trees.tolls.tolist(), strict=True)):
         found += local[node] * price[node]
         if parent != NO_PARENT:
-            found += min(overflow[node], available[parent]) * max(0, price[node] - price[parent])
+            most = min(overflow[node], available[parent])
+            found += most * max(0, price[node] - price[parent] - toll)
     return found
 
 

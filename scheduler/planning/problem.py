@@ -10,8 +10,9 @@ import numpy.typing as npt
 from scheduler.model.plan import PlannedPool, Snapshot
 from scheduler.planning.bundles import Bundle, bundles_of
 from scheduler.planning.candidates import Candidate, Survey, survey_of
-from scheduler.planning.quotas import NO_QUOTAS, Quotas, QuotaTrees, quotas_of
+from scheduler.planning.quotas import NO_QUOTAS, Quotas, QuotaTrees, joined, quotas_of
 from scheduler.planning.room import Room, RowName, room_of
+from scheduler.planning.shares import Shares, shares_of
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -63,9 +64,9 @@ class Left(NamedTuple):
 
     Attributes:
         free: (rows + 1,) free units: of the pools' rows, then what is available at the nodes of the quota
-            trees, then the padding's, which has no end.
+            trees and the steps of shares, then the padding's, which has no end.
         replicas: (bundles,) replicas without a place.
-        quotas: the trees.
+        quotas: the trees, of quotas and then of shares.
     """
 
     free: Integers
@@ -75,13 +76,19 @@ class Left(NamedTuple):
     @property
     def pool_rows(self) -> int:
         """How many of the rows are of pools."""
-        return len(self.free) - 1 - len(self.quotas)
+        return len(self.free) - 1 - self.quotas.nodes
+
+    def toll(self, used: Integers) -> int:
+        """Micro-dollars per hour that so much use, (rows + 1,), pays for its queues' shares."""
+        if not self.quotas.tolls.any():
+            return 0
+        return self.quotas.toll_to(self.quotas.after(used[self.pool_rows : -1]))
 
     def after(self, used: Integers, placed: Integers) -> "Left":
         """What is left once so many units, (rows + 1,), and so many replicas are gone."""
         free, pool_rows = self.free - used, self.pool_rows
         quotas = self.quotas
-        if len(quotas):
+        if quotas.nodes:
             quotas = quotas.after(used[pool_rows:-1])
             free[pool_rows:-1] = quotas.available()
         return Left(free, self.replicas - placed, quotas)
@@ -133,14 +140,16 @@ def problem_of(snapshot: Snapshot) -> Problem:
     )
     survey = survey_of(snapshot, bundles, rooms, quotas)
     numbers = row_numbers(survey.candidates)
-    uses = [uses_of(each, snapshot, bundles, quotas) for each in survey.candidates]
-    candidates = columns_of(survey.candidates, numbers, uses, rows=len(numbers) + len(quotas.trees))
+    shares = shares_of(snapshot, bundles, rooms)
+    trees = joined([quotas.trees, shares.trees])
+    uses = [uses_of(each, snapshot, bundles, (quotas, shares)) for each in survey.candidates]
+    candidates = columns_of(survey.candidates, numbers, uses, rows=len(numbers) + trees.nodes)
     free = [rooms[pool].free(row) for pool, row in numbers]
     counts = [len(bundle.replicas) if bundle.may_be_placed else 0 for bundle in bundles]
     left = Left(
-        free=np.array([*free, *quotas.trees.available().tolist(), np.iinfo(np.int64).max], dtype=np.int64),
+        free=np.array([*free, *trees.available().tolist(), np.iinfo(np.int64).max], dtype=np.int64),
         replicas=np.array(counts, dtype=np.int64),
-        quotas=quotas.trees,
+        quotas=trees,
     )
     return Problem(
         snapshot=snapshot,
@@ -161,17 +170,24 @@ QuotaUses = tuple[tuple[int, int], ...]
 
 
 def uses_of(
-    candidate: Candidate, snapshot: Snapshot, bundles: tuple[Bundle, ...], quotas: Quotas
+    candidate: Candidate, snapshot: Snapshot, bundles: tuple[Bundle, ...], limits: tuple[Quotas, Shares]
 ) -> QuotaUses:
-    if not quotas.leaves:
+    """What a candidate uses of its queue's quotas, and the useful work that counts as its queue's share."""
+    quotas, shares = limits
+    if not quotas.leaves and not shares.feet:
         return ()
-    spec = snapshot.pools[candidate.pool].pool.spec
-    return quotas.uses(
-        bundles[candidate.bundle].spec.queue,
-        spec.accelerator,
+    bundle, pool = bundles[candidate.bundle], snapshot.pools[candidate.pool].pool.spec
+    uses = quotas.uses(
+        bundle.spec.queue,
+        pool.accelerator,
         accelerators=candidate.accelerators,
-        charged=candidate.accelerators * spec.price_usd_micros_per_accelerator_hour,
+        charged=candidate.accelerators * pool.price_usd_micros_per_accelerator_hour,
     )
+    foot = shares.feet.get((bundle.spec.queue, bundle.spec.priority_class))
+    if foot is None:
+        return uses
+    speed = bundle.spec.alternatives[candidate.alternative].gang_speed_permille
+    return (*uses, (quotas.trees.nodes + foot, bundle.work.fastest_permille or speed))
 
 
 def row_numbers(candidates: tuple[Candidate, ...]) -> dict[tuple[int, RowName], int]:

@@ -13,7 +13,7 @@ from scheduler.planning.solver.relaxation import relaxed
 
 def floor_quality(problem: Problem, floor: Integers) -> PlanQuality:
     """Of a floor: values without bounds."""
-    value = value_of(problem.columns, floor)
+    value = value_of(problem.columns, floor, left=problem.left)
     return PlanQuality(
         objective_usd_micros_per_hour=value,
         bound_usd_micros_per_hour=None,
@@ -35,9 +35,9 @@ def improved_quality(
 ) -> PlanQuality:
     """Of an improved plan: values with bounds, whole and per class."""
     return PlanQuality(
-        objective_usd_micros_per_hour=value_of(problem.columns, found.taken),
+        objective_usd_micros_per_hour=value_of(problem.columns, found.taken, left=problem.left),
         bound_usd_micros_per_hour=found.bound,
-        floor_usd_micros_per_hour=value_of(problem.columns, floor),
+        floor_usd_micros_per_hour=value_of(problem.columns, floor, left=problem.left),
         per_class=class_qualities(problem, found.taken, limits=limits),
         status=found.status,
         bundles=len(problem.bundles),
@@ -89,7 +89,7 @@ def class_quality(problem: Problem, members: Integers, *, taken: Integers, bound
     best = np.zeros(len(problem.left.replicas), dtype=np.int64)
     np.maximum.at(best, problem.candidates.bundle, problem.candidates.term)
     return ClassQuality(
-        value_usd_micros_per_hour=value_of(columns, own),
+        value_usd_micros_per_hour=value_of(columns, own, left=problem.left),
         bound_usd_micros_per_hour=bound,
         demand_usd_micros_per_hour=dot(problem.left.replicas[members], best[members]),
     )

@@ -1,6 +1,7 @@
 """Quotas in numbers: trees of queues and cohorts, where what does not fit in a node flows over to its parent.
 
-A node takes up to `local` itself and passes up to `overflow` on; docs/decisions/quotas.md has the rule.
+A node takes up to `local` itself and passes up to `overflow` on; docs/decisions/quotas.md has the rule. A
+toll on what is passed on makes a share dearer step by step; docs/decisions/fair-share.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,13 +36,17 @@ class QuotaTrees(NamedTuple):
         parents: (nodes,) NO_PARENT for roots.
         local: (nodes,) what the node still takes itself.
         overflow: (nodes,) what it may still pass on to its parent.
+        tolls: (nodes,) micro-dollars per hour for each unit that it passes on; 0 for quotas.
     """
 
     parents: Integers
     local: Integers
     overflow: Integers
+    tolls: Integers
 
-    def __len__(self) -> int:
+    @property
+    def nodes(self) -> int:
+        """How many there are."""
         return len(self.parents)
 
     def available(self) -> Integers:
@@ -62,7 +67,13 @@ class QuotaTrees(NamedTuple):
             if parents[node] != NO_PARENT:
                 overflow[node] = max(0, overflow[node] - (flowing[node] - taken))
                 flowing[parents[node]] += flowing[node] - taken
-        return QuotaTrees(self.parents, np.array(local, np.int64), np.array(overflow, np.int64))
+        return self._replace(local=np.array(local, np.int64), overflow=np.array(overflow, np.int64))
+
+    def toll_to(self, after: "QuotaTrees") -> int:
+        """Micro-dollars per hour for all that was passed on from here to there."""
+        tolled = np.flatnonzero(self.tolls)
+        passed = (self.overflow - after.overflow)[tolled].tolist()
+        return sum(t * units for t, units in zip(self.tolls[tolled].tolist(), passed, strict=True))
 
     def binding(self, node: int) -> int:
         """The node whose limit is met first when more is used at this one: itself or one above it."""
@@ -73,7 +84,23 @@ class QuotaTrees(NamedTuple):
         return node
 
 
-NO_QUOTAS = QuotaTrees(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
+NO_QUOTAS = QuotaTrees(*(np.empty(0, np.int64) for _ in QuotaTrees._fields))
+
+
+def joined(trees: Sequence[QuotaTrees]) -> QuotaTrees:
+    """All of them as one; the nodes of the first come first."""
+    trees = [NO_QUOTAS, *trees]
+    starts = np.cumsum([0, *(each.nodes for each in trees)])
+    shifted = [
+        np.where(each.parents == NO_PARENT, NO_PARENT, each.parents + start)
+        for each, start in zip(trees, starts.tolist(), strict=False)
+    ]
+    return QuotaTrees(
+        np.concatenate(shifted),
+        np.concatenate([each.local for each in trees]),
+        np.concatenate([each.overflow for each in trees]),
+        np.concatenate([each.tolls for each in trees]),
+    )
 
 
 class Quotas(NamedTuple):
@@ -107,6 +134,7 @@ def quotas_of(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterabl
         parents=np.array([index.get(forest.parent(name), NO_PARENT) for name in names], dtype=np.int64),
         local=np.array([forest.local(name) for name in names], dtype=np.int64),
         overflow=np.array([forest.overflow(name) for name in names], dtype=np.int64),
+        tolls=np.zeros(len(names), dtype=np.int64),
     )
     leaves = {(name.queue, name.resource): index[name] for name in names if name.queue is not None}
     quotas = Quotas(trees, names, tuple(trees.available().tolist()), leaves)

@@ -76,6 +76,7 @@ def usage_of(state: State) -> tuple[Usage, ...]:
 def usage_in_slices(state: State) -> Generator[None, None, tuple[Usage, ...]]:
     """As `usage_of`, yielding after each pool; the state may move on meanwhile."""
     accelerators, charged = Counter[tuple[QueueName, AcceleratorName]](), Counter[tuple[str, str]]()
+    useful = Counter[tuple[str, str]]()
     for pool in state.pools():
         for run in state.live_runs(pool.id):
             job = state.job(run.job_id)
@@ -83,6 +84,7 @@ def usage_in_slices(state: State) -> Generator[None, None, tuple[Usage, ...]]:
             line = (job.spec.queue, run.placement.accelerator)
             accelerators[line] += run.placement.accelerators
             charged[line] += run.placement.charged_usd_micros_per_hour
+            useful[line] += job.spec.alternatives[run.placement.alternative_index].gang_speed_permille
         yield
     return tuple(
         Usage(
@@ -90,6 +92,7 @@ def usage_in_slices(state: State) -> Generator[None, None, tuple[Usage, ...]]:
             accelerator=line[1],
             accelerators=accelerators[line],
             charged_usd_micros_per_hour=charged[line],
+            useful_permille=useful[line],
         )
         for line in sorted(accelerators)
     )

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from scheduler.model.errors import NotFound, StaleEtag
 from scheduler.model.ids import PoolId, Principal, Revision, RunId
+from scheduler.model.jumps import Word
 from scheduler.model.pool import Cordon, Pool, PoolSpec
 from scheduler.model.records import IdempotencyRecord
 from scheduler.model.run import Run
 from scheduler.model.state import State
 from scheduler.model.transaction import Transaction
 from scheduler.model.transitions.fleet import applied, cordoned, deleting
+from scheduler.model.transitions.jumps import price_and_capacity_confirmed
 from scheduler.model.transitions.node_cordons import nodes_cordoned, nodes_uncordoned
 from scheduler.model.transitions.runs import force_ended
 from scheduler.model.view import PoolView, pool_view
@@ -48,21 +50,58 @@ class Fleet:
         self._parts = parts
 
     async def apply(
-        self, pool_id: PoolId, spec: PoolSpec, *, generation: int | None, caller: Caller
+        self,
+        pool_id: PoolId,
+        spec: PoolSpec,
+        *,
+        generation: int | None,
+        caller: Caller,
+        confirms_jumps: bool = False,
     ) -> ChangedPool:
-        """Create the pool or change its spec.
+        """Create the pool or change its spec. A price that jumps waits for `confirm`, unless it is meant.
 
         Raises:
             StaleEtag, IllegalTransition, RequestIdReused
         """
-        record = self._record(caller, ("apply", pool_id, spec), pool_id)
+        content = ("apply", pool_id, spec, *(("confirms-jumps",) if confirms_jumps else ()))
+        record = self._record(caller, content, pool_id)
+        word = Word(
+            principal=caller.principal,
+            said_at_ms=self._parts.clock.now_ms(),
+            confirms_jumps=confirms_jumps,
+        )
 
         def compute(state: State) -> Transaction | None:
             if generation is not None:
                 check_generation(self._pool(state, pool_id), generation)
-            return applied(state, pool_id, spec, now_ms=self._parts.clock.now_ms())
+            return applied(state, pool_id, spec, word=word)
 
         return await self._changed(pool_id, record, compute)
+
+    async def confirm(
+        self,
+        pool_id: PoolId,
+        *,
+        price_usd_micros: int | None,
+        accelerators: int | None,
+        generation: int | None,
+        caller: Caller,
+    ) -> ChangedPool:
+        """Take over a pending price and a fallen capacity, if they are these; None: not that one.
+
+        Raises:
+            NotFound, StaleEtag, IllegalTransition, RequestIdReused
+        """
+        content = ("confirm", pool_id, price_usd_micros, accelerators)
+
+        def compute(state: State) -> Transaction:
+            pool = self._pool(state, pool_id)
+            check_generation(pool, generation)
+            return price_and_capacity_confirmed(
+                state, pool, price_usd_micros=price_usd_micros, accelerators=accelerators
+            )
+
+        return await self._changed(pool_id, self._record(caller, content, pool_id), compute)
 
     async def get(self, pool_id: PoolId, *, min_revision: Revision) -> PoolView:
         """One pool with its usage.

@@ -124,13 +124,13 @@ class Launchers:
 
     async def synchronise(self, ref: SessionRef, statuses: Mapping[PoolId, PoolStatus]) -> None:
         """The launcher has sent its full state: these pools are ready from now on."""
-        while not self._is_synchronised(ref, statuses):
-            await self._parts.write_known(
-                lambda state: session_moves.synchronised(state, self.session(ref), statuses)
-            )
 
-    def _is_synchronised(self, ref: SessionRef, statuses: Mapping[PoolId, PoolStatus]) -> bool:
-        return session_moves.synchronised(self._parts.state, self.session(ref), statuses) is None
+        def compute(state: State) -> Transaction | None:
+            now_ms = self._parts.clock.now_ms()
+            return session_moves.synchronised(state, self.session(ref), statuses, now_ms=now_ms)
+
+        while compute(self._parts.state) is not None:
+            await self._parts.write_known(compute)
 
     async def report_pool(self, ref: SessionRef, pool_id: PoolId, status: PoolStatus) -> None:
         """What the launcher says of a pool that it serves; a pool it does not serve is passed over."""
@@ -139,7 +139,8 @@ class Launchers:
             pool = state.pool(pool_id)
             if pool is None or pool.spec.launcher_id != ref.launcher_id:
                 return None
-            return session_moves.status_reported(state, pool, self.session(ref), status=status)
+            now_ms = self._parts.clock.now_ms()
+            return session_moves.status_reported(state, pool, self.session(ref), status=status, now_ms=now_ms)
 
         await self._parts.write_known(compute)
 
@@ -157,6 +158,7 @@ class Launchers:
             return run_moves.claimed(state, run_id, self.session(ref), now_ms=now_ms)
 
         await self._parts.write_known(compute)
+        self.session(ref)  # it may be of an earlier history by now: then the store may have lost the claim
         found = run_moves.live_run(self._parts.state, run_id)
         if found is None:
             raise IllegalTransition(f"run {run_id} ended as it was claimed: nothing may be started for it")

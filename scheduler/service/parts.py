@@ -18,12 +18,12 @@ from scheduler.model.errors import (
 )
 from scheduler.model.ids import CellId, Principal, Revision
 from scheduler.model.records import IdempotencyRecord, Key, key_of
+from scheduler.model.retention import RETENTION_DEFAULT, Retention
 from scheduler.model.state import State
 from scheduler.model.transaction import IsAbsent, Put, Transaction
 from scheduler.ports import Clock, StateStore
 
 CONTENT_HASH_VERSION = "2"
-IDEMPOTENCY_KEPT_MS = 7 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,7 @@ class Parts:
     mirror: Mirror
     clock: Clock
     random_bytes: Callable[[int], bytes]
+    retention: Retention = RETENTION_DEFAULT
 
     @property
     def state(self) -> State:
@@ -75,7 +76,7 @@ class Parts:
         try:
             if await self.store.get(key) is not None:
                 raise RequestSeen(key)
-            return await self.write_known(lambda state: _noted(compute(state), record, key))
+            return await self.write_known(lambda state: self._noted(compute(state), record, key))
         except RequestSeen:
             pass
         except (NotFound, StaleEtag, IllegalTransition):
@@ -99,6 +100,14 @@ class Parts:
             raise RequestIdReused(f"request_id {request_id!r} was used before for something else")
         return earlier
 
+    def _noted(self, transaction: Transaction | None, record: IdempotencyRecord, key: Key) -> Transaction:
+        """The transaction together with the record of its request, or the record alone."""
+        note = Put(entity=record, expires_after_ms=self.retention.after_submission_ms)
+        if transaction is None:
+            return Transaction(checks=(IsAbsent(key),), puts=(note,))
+        checks = (*transaction.checks, IsAbsent(key))
+        return replace(transaction, checks=checks, puts=(*transaction.puts, note))
+
 
 def idempotency_record(
     principal: Principal, request_id: str, *, content: object, resource_id: str
@@ -110,14 +119,6 @@ def idempotency_record(
         content_hash=f"{CONTENT_HASH_VERSION}:{digest}",
         resource_id=resource_id,
     )
-
-
-def _noted(transaction: Transaction | None, record: IdempotencyRecord, key: Key) -> Transaction:
-    """The transaction together with the record of its request, or the record alone."""
-    note = Put(entity=record, expires_after_ms=IDEMPOTENCY_KEPT_MS)
-    if transaction is None:
-        return Transaction(checks=(IsAbsent(key),), puts=(note,))
-    return replace(transaction, checks=(*transaction.checks, IsAbsent(key)), puts=(*transaction.puts, note))
 
 
 def _same_content(earlier: str, now: str) -> bool:

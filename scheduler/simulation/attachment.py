@@ -16,6 +16,7 @@ from scheduler.service.launchers import Changed, Report, SessionRef
 from scheduler.simulation.network import Network, Unreachable
 from scheduler.simulation.process import ServiceProcess
 from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.virtual_time import upkeep
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class Stream:
         self.ref = SessionRef(session.launcher_id, session.number, principal, session.history)
         self._network = network
         self._is_stopping_unknown = False
+        self._in_order = asyncio.Lock()  # the service takes one message of a stream after the other
         self._queue: asyncio.Queue[Delta | Word] = asyncio.Queue()
         self._serving = process.spawn(self._serve())
         self._serving.add_done_callback(lambda _: self.break_off())
@@ -63,8 +65,9 @@ class Stream:
         """
         while True:
             try:
-                async with asyncio.timeout(STREAM_SILENCE_MS_MAX / 1000):
-                    said = await self._queue.get()
+                with upkeep():
+                    async with asyncio.timeout(STREAM_SILENCE_MS_MAX / 1000):
+                        said = await self._queue.get()
             except TimeoutError:
                 raise StreamEnded("silent") from None
             if said is Word.END:
@@ -98,7 +101,8 @@ class Stream:
         await self.ask(self.process.launchers.synchronise(self.ref, statuses))
 
     async def tell_of_pool(self, pool_id: PoolId, status: PoolStatus) -> None:
-        await self.ask(self.process.launchers.report_pool(self.ref, pool_id, status))
+        async with self._in_order:
+            await self.ask(self.process.launchers.report_pool(self.ref, pool_id, status))
 
     async def tell_of_change(self, pool_id: PoolId, status: PoolStatus) -> None:
         """As `tell_of_pool`, or else the stream ends: the next one begins with every status."""
@@ -137,8 +141,9 @@ class Stream:
 
     async def _wait(self, changed: Changed) -> None:
         try:
-            async with asyncio.timeout(HEARTBEAT_MS / 1000):
-                await changed.event.wait()
+            with upkeep():
+                async with asyncio.timeout(HEARTBEAT_MS / 1000):
+                    await changed.event.wait()
         except TimeoutError:
             await self._send(Word.HEARTBEAT)
 

@@ -68,6 +68,7 @@ class Chaos:
         async with asyncio.TaskGroup() as troubles:
             while True:
                 await asyncio.sleep(self._draw.randint(0, 2 * every_ms) / 1000)
+                await self._around.bustle.wait()
                 troubles.create_task(self._draw.choice(acts)())
 
     def _acts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
@@ -99,8 +100,10 @@ class Chaos:
         if self._simulation.replicas:
             process = self._draw.choice(self._simulation.replicas)
             process.drain()
-            await asyncio.sleep(DRAIN_MS / 1000)
-            process.kill()
+            try:
+                await asyncio.sleep(DRAIN_MS / 1000)
+            finally:  # also when the calm comes first: nobody else would start another
+                process.kill()
 
     async def _crash_launcher(self) -> None:
         launchers = list(self._simulation.launchers.values())

@@ -1,19 +1,23 @@
 """The machines of one launcher: they run gangs, outlive the launcher, and fence themselves if told to."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
 from scheduler.model.ids import PoolId, RunId
+from scheduler.model.pool import PoolStatus
 from scheduler.model.run import EndReason, Run
 from scheduler.simulation.surroundings import Surroundings
-from scheduler.simulation.virtual_time import VirtualClock
+from scheduler.simulation.virtual_time import VirtualClock, appointments, upkeep
 from scheduler.simulation.world import Work
 
 FENCE_MARGIN_PARTS = 4  # a quarter of the lease is kept for stopping
 KILLED_EXIT_CODE = 137
+NODES_MAX = 16  # of a pool
+READY, GONE = PoolStatus(ready=True), PoolStatus(message="its machines are gone")
+BLIND = PoolStatus(ready=True, unavailable_nodes=tuple(range(NODES_MAX)))
 
 
 class TaskAuditor(Protocol):
@@ -65,7 +69,7 @@ class Script:
 
 @dataclass(slots=True, kw_only=True)
 class Gang:
-    """The tasks of a run while they are alive, and how they ended."""
+    """The tasks of a run while they are alive, and how they ended; times are of the hosts' wall clock."""
 
     run: Run
     script: Script
@@ -76,6 +80,7 @@ class Gang:
     kill_at_ms: int | None = None
     end: End | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    lease_changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def runs_at_ms(self) -> int:
@@ -95,32 +100,40 @@ class Hosts:
         on_change: the launcher, while it is up.
     """
 
-    def __init__(self, around: Surroundings, auditor: TaskAuditor, *, name: str) -> None:
+    def __init__(self, around: Surroundings, auditors: Sequence[TaskAuditor], *, name: str) -> None:
         self.gangs: dict[RunId, Gang] = {}
         self.lease = Lease()
         self.on_change: Callable[[RunId], None] | None = None
-        self._around, self._auditor = around, auditor
+        self._around, self._auditors = around, auditors
         self._draw = Random(f"{around.world.seed}/hosts/{name}")
         self._lives: dict[RunId, asyncio.Task[None]] = {}
+        self._watchdogs: dict[RunId, asyncio.Task[None]] = {}
         self.clock = VirtualClock(drift_ppm=around.drift_ppm_of(name))
         self.lost_pools: dict[PoolId, None] = {}
+        self.unseen_pools: dict[PoolId, None] = {}
 
     def take_lease(self, lease: Lease) -> None:
         """The launcher has written its lease; watchdogs look at once when it got shorter."""
         is_shorter, self.lease = lease.fence_at_ms < self.lease.fence_at_ms, lease
         if is_shorter:
             for gang in self.gangs.values():
-                gang.changed.set()
+                gang.lease_changed.set()
 
     def start(self, run: Run, script: Script, *, fence_epoch: int | None) -> None:
         """Start the tasks of a run."""
-        gang = Gang(run=run, script=script, fence_epoch=fence_epoch, started_at_ms=self._now_ms())
+        gang = Gang(run=run, script=script, fence_epoch=fence_epoch, started_at_ms=self.clock.now_ms())
         self.gangs[run.id] = gang
         if fence_epoch is not None and self._has_lapsed(gang):
             gang.end = End(reason=EndReason.INFRASTRUCTURE)
             return
-        self._auditor.tasks_started(run)
-        self._lives[run.id] = asyncio.get_running_loop().create_task(self._live(gang))
+        for auditor in self._auditors:
+            auditor.tasks_started(run)
+        loop = asyncio.get_running_loop()
+        with appointments():
+            self._lives[run.id] = loop.create_task(self._live(gang))
+        if fence_epoch is not None:
+            with upkeep():
+                self._watchdogs[run.id] = loop.create_task(self._watch(gang))
 
     def stop(self, run_id: RunId, reason: EndReason) -> None:
         """Ask the tasks to end within their grace period."""
@@ -129,7 +142,7 @@ class Hosts:
             return
         gang.stop = End(reason=reason)
         within_ms = self._draw.randint(0, gang.run.grace_period_ms)
-        gang.kill_at_ms = self._now_ms() + within_ms
+        gang.kill_at_ms = self.clock.now_ms() + within_ms
         gang.changed.set()
 
     def kill(self, run_id: RunId) -> None:
@@ -147,6 +160,19 @@ class Hosts:
 
     def return_pool(self, pool_id: PoolId) -> None:
         self.lost_pools.pop(pool_id, None)
+
+    def status_of(self, pool_id: PoolId) -> PoolStatus:
+        """What the launcher says of a pool."""
+        if pool_id in self.lost_pools:
+            return GONE
+        return BLIND if pool_id in self.unseen_pools else READY
+
+    def lose_sight_of(self, pool_id: PoolId) -> None:
+        """The launcher sees no machine of a pool any more; they are there and go on."""
+        self.unseen_pools[pool_id] = None
+
+    def see_again(self, pool_id: PoolId) -> None:
+        self.unseen_pools.pop(pool_id, None)
 
     def forget(self, run_id: RunId) -> None:
         """Drop the record of a run that has ended."""
@@ -168,17 +194,17 @@ class Hosts:
             end = self._end_of(gang)
             if end is not None:
                 return self._ended(gang, end)
-            if not gang.is_running and gang.stop is None and self._now_ms() >= gang.runs_at_ms:
+            if not gang.is_running and gang.stop is None and self.clock.now_ms() >= gang.runs_at_ms:
                 gang.is_running = True
                 self._tell(gang)
             due_ms = [] if gang.is_running or gang.stop is not None else [gang.runs_at_ms]
             due_ms += [at_ms for at_ms in (gang.exits_at_ms, gang.kill_at_ms) if at_ms is not None]
-            due_ms += [] if gang.fence_epoch is None else [self.lease.fence_at_ms]
-            await self._sleep_until(gang, min(due_ms, default=None))
+            at_ms = min(due_ms, default=None)
+            await self._changed(gang.changed, None if at_ms is None else at_ms - self.clock.now_ms())
 
     def _end_of(self, gang: Gang) -> End | None:
         """How the gang ends now; None while it goes on."""
-        now_ms = self._now_ms()
+        now_ms = self.clock.now_ms()
         if gang.exits_at_ms is not None and now_ms >= gang.exits_at_ms:
             return gang.script.end
         if gang.kill_at_ms is not None and now_ms >= gang.kill_at_ms:
@@ -187,26 +213,32 @@ class Hosts:
             return End(reason=EndReason.INFRASTRUCTURE)
         return None
 
-    def _now_ms(self) -> int:
-        return self.clock.monotonic_ms()
+    async def _watch(self, gang: Gang) -> None:
+        """The watchdog: the gang ends when the lease runs out."""
+        while not self._has_lapsed(gang):
+            await self._changed(gang.lease_changed, self.lease.fence_at_ms - self.clock.monotonic_ms())
+        gang.changed.set()
 
     def _has_lapsed(self, gang: Gang) -> bool:
-        now_ms = self._now_ms()
+        now_ms = self.clock.monotonic_ms()
         return gang.fence_epoch != self.lease.epoch or now_ms >= self.lease.fence_at_ms
 
-    async def _sleep_until(self, gang: Gang, at_ms: int | None) -> None:
-        gang.changed.clear()
-        wait_ms = None if at_ms is None else max(0, at_ms - self._now_ms())
+    async def _changed(self, changed: asyncio.Event, within_ms: int | None) -> None:
+        changed.clear()
+        timeout_s = None if within_ms is None else self.clock.true_ms(max(0, within_ms)) / 1000
         try:
-            async with asyncio.timeout(None if wait_ms is None else self.clock.true_ms(wait_ms) / 1000):
-                await gang.changed.wait()
+            async with asyncio.timeout(timeout_s):
+                await changed.wait()
         except TimeoutError:
             return
 
     def _ended(self, gang: Gang, end: End) -> None:
         gang.end = end
         self._lives.pop(gang.run.id, None)
-        self._auditor.tasks_ended(gang.run.id)
+        if (watchdog := self._watchdogs.pop(gang.run.id, None)) is not None:
+            watchdog.cancel()
+        for auditor in self._auditors:
+            auditor.tasks_ended(gang.run.id)
         self._tell(gang)
 
     def _tell(self, gang: Gang) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduler.model.errors import IllegalTransition, NotFound, PlacewrightError, StaleSession
 from scheduler.model.ids import LauncherId, PoolId, Principal, RunId
-from scheduler.model.pool import PoolSpec, PoolStatus
+from scheduler.model.pool import PoolSpec
 from scheduler.model.run import EndReason, RunState
 from scheduler.service.desired import Delta, DesiredRun
 from scheduler.service.launchers import Claim, Report, SessionRef
@@ -24,7 +24,6 @@ from scheduler.simulation.world import Work
 RETRY_MS_MAX = 3_000
 PERSIST_MS_MAX = 3
 STOCKOUT_PERMILLE = 100
-READY, GONE = PoolStatus(ready=True), PoolStatus(message="its machines are gone")
 CRASH_SHARE = 4  # crash points of a launcher are fewer than a service's, so each is as many times as likely
 
 
@@ -143,10 +142,7 @@ class SimulatedLauncher:
             report = self.report_of(run_id)
             if report is not None and await stream.tell_of_run(report):
                 self.release(run_id)
-        await stream.synchronise({pool_id: self._status_of(pool_id) for pool_id in self._pools})
-
-    def _status_of(self, pool_id: PoolId) -> PoolStatus:
-        return GONE if pool_id in self._hosts.lost_pools else READY
+        await stream.synchronise({pool_id: self._hosts.status_of(pool_id) for pool_id in self._pools})
 
     def pool_changed(self, pool_id: PoolId) -> None:
         """Its machines went away or came back: the service is told, or the stream begins again."""
@@ -155,7 +151,7 @@ class SimulatedLauncher:
 
     async def _tell_of_change(self, stream: Stream, pool_id: PoolId) -> None:
         await self.is_synchronised.wait()
-        await stream.tell_of_change(pool_id, self._status_of(pool_id))
+        await stream.tell_of_change(pool_id, self._hosts.status_of(pool_id))
 
     @property
     def lease(self) -> Lease:
@@ -187,7 +183,7 @@ class SimulatedLauncher:
     async def _take_delta(self, stream: Stream, delta: Delta) -> None:
         for pool_id, spec in delta.pools:
             self._pools[pool_id] = spec
-            await stream.tell_of_pool(pool_id, self._status_of(pool_id))
+            await stream.tell_of_pool(pool_id, self._hosts.status_of(pool_id))
         for run in delta.runs:
             self._take(run)
         for run_id in delta.released:

@@ -1,4 +1,4 @@
-"""Mishaps outside the service: clocks that jump, pools that vanish and return, wrong prices."""
+"""Mishaps outside the service: clocks that jump, pools that vanish or seem to, wrong prices."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -45,10 +45,12 @@ class Mishaps:
             self._jump_clock,
             self._lose_pool,
             self._misprice,
+            self._lose_sight,
         )
         async with asyncio.TaskGroup() as mishaps:
             while True:
                 await asyncio.sleep(self._draw.randint(0, 2 * every_ms) / 1000)
+                await self._around.bustle.wait()
                 mishaps.create_task(self._draw.choice(acts)())
 
     async def _jump_clock(self) -> None:
@@ -76,6 +78,18 @@ class Mishaps:
             self._around.trace.add(f"{pool_id} returns")
             self._tell_of(pool_id, holders, Hosts.return_pool)
 
+    async def _lose_sight(self) -> None:
+        """A launcher reports that nothing of a pool is there, which is not so; later it sees it again."""
+        pool_id = self._draw.choice(self._around.world.pools)[0]
+        holders = [b.hosts for b in self._world.belongings.values() if pool_id not in b.hosts.unseen_pools]
+        self._around.trace.add(f"{pool_id} is seen no more")
+        self._tell_of(pool_id, holders, Hosts.lose_sight_of)
+        try:
+            await self._last()
+        finally:
+            self._around.trace.add(f"{pool_id} is seen again")
+            self._tell_of(pool_id, holders, Hosts.see_again)
+
     def _tell_of(
         self, pool_id: PoolId, holders: list[Hosts], change: Callable[[Hosts, PoolId], None]
     ) -> None:
@@ -85,9 +99,13 @@ class Mishaps:
             launcher.pool_changed(pool_id)
 
     async def _misprice(self) -> None:
-        """An operator writes a price a thousand times too high, or none, and finds out later."""
+        """An operator writes a price a thousand times too high, or none, and finds out later.
+
+        One in four even says that it is meant.
+        """
         pool_id = self._draw.choice(self._around.world.pools)[0]
-        await self._operator.misprice(pool_id, factor=self._draw.choice((0, 1_000)), lasts=self._last)
+        factor, insists = self._draw.choice((0, 1_000)), self._draw.randrange(4) == 0
+        await self._operator.misprice(pool_id, factor=factor, insists=insists, lasts=self._last)
 
     async def _last(self) -> None:
         await asyncio.sleep(self._draw.randint(1_000, LASTS_MS_MAX) / 1000)

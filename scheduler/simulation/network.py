@@ -39,6 +39,11 @@ class Network:
     def reconnect_all(self) -> None:
         self._cut_off.clear()
 
+    @property
+    def is_whole(self) -> bool:
+        """Nobody is cut off."""
+        return not self._cut_off
+
     def is_cut_off(self, caller: str) -> bool:
         return caller in self._cut_off
 

@@ -48,12 +48,14 @@ class Operator:
         acts = (self._cordon, self._change, self._delete, self._end_unreachable, self._end_unreachable)
         while True:
             await asyncio.sleep(self._draw.randint(1_000, ACTS_EVERY_MS_MAX) / 1000)
+            await self._around.bustle.wait()
             await self._draw.choice(acts)()
 
     async def change_leases(self, *, every_ms_max: int) -> None:
         """Make leases longer and shorter."""
         while True:
             await asyncio.sleep(self._draw.randint(1_000, every_ms_max) / 1000)
+            await self._around.bustle.wait()
             pool_id = self._pool_id()
             if pool_id in self._specs:
                 await self._apply(pool_id, self._with_other_lease(self._specs[pool_id]))
@@ -71,7 +73,12 @@ class Operator:
             self._specs[pool_id] = spec
 
     async def misprice(
-        self, pool_id: PoolId, *, factor: int, lasts: Callable[[], Coroutine[Any, Any, None]]
+        self,
+        pool_id: PoolId,
+        *,
+        factor: int,
+        insists: bool,
+        lasts: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         """Apply a pool with its price multiplied, and after a while with the right one again."""
         spec = self._specs.get(pool_id)
@@ -79,9 +86,23 @@ class Operator:
             price = spec.price_usd_micros_per_accelerator_hour
             self._around.trace.add(f"the price of {pool_id} is written {factor} times as high")
             await self._apply(pool_id, replace(spec, price_usd_micros_per_accelerator_hour=price * factor))
+            if insists:
+                await self._confirm_price(pool_id, price * factor)
             await lasts()
             spec = self._specs.get(pool_id, spec)
             await self._apply(pool_id, replace(spec, price_usd_micros_per_accelerator_hour=price))
+            if insists:
+                await self._confirm_price(pool_id, price)
+
+    async def _confirm_price(self, pool_id: PoolId, price: int) -> None:
+        """Say that the price is meant; it may wait no more."""
+        caller = self._caller()
+        self._records.jumps.meant(pool_id, price)
+        await self._do(
+            lambda p: p.fleet.confirm(
+                pool_id, price_usd_micros=price, accelerators=None, generation=None, caller=caller
+            )
+        )
 
     async def _cordon(self) -> None:
         pool_id = self._pool_id()

@@ -11,6 +11,7 @@ from scheduler.model.state import State
 from scheduler.model.transaction import Commit
 from scheduler.planner_process.inline import InlinePlanner
 from scheduler.simulation.surroundings import Surroundings
+from scheduler.simulation.virtual_time import appointments
 
 PLANNING_MS_MAX = 400
 SLOW_PLANNING_MS_MAX = 30_000
@@ -48,9 +49,9 @@ class SimulatedPlanner:
         is_slow = (
             self._around.faults.chaos_every_ms is not None and self._draw.randrange(1000) < SLOW_PERMILLE
         )
-        await self._around.clock.sleep(
-            self._draw.randint(0, SLOW_PLANNING_MS_MAX if is_slow else PLANNING_MS_MAX)
-        )
+        duration_ms = self._draw.randint(0, SLOW_PLANNING_MS_MAX if is_slow else PLANNING_MS_MAX)
+        with appointments():
+            await self._around.clock.sleep(duration_ms)
 
     async def interrupt(self) -> None:
         await self._inline.interrupt()

@@ -14,16 +14,18 @@ from scheduler.model.plan import WorkLimits
 from scheduler.model.transaction import Commit
 from scheduler.ports import Planner
 from scheduler.service.fleet import Fleet
+from scheduler.service.freezes import Freezes
 from scheduler.service.jobs import Jobs
 from scheduler.service.launchers import Launchers
 from scheduler.service.parts import Parts
+from scheduler.service.pins import Pins
 from scheduler.service.quotas import Quotas
 from scheduler.service.watch import Watches
 from scheduler.simulation.auditor.streams import StreamAuditor
 from scheduler.simulation.crash_points import CrashPoints, begun
 from scheduler.simulation.store import StoreLink
 from scheduler.simulation.surroundings import Surroundings
-from scheduler.simulation.virtual_time import VirtualClock
+from scheduler.simulation.virtual_time import VirtualClock, upkeep
 from scheduler.telemetry.metrics import Metrics
 
 T = TypeVar("T")
@@ -112,6 +114,7 @@ class ServiceProcess:
         self.parts = parts
         self.jobs, self.fleet, self.quotas = Jobs(parts), Fleet(parts), Quotas(parts)
         self.launchers, self.watches = Launchers(parts), Watches(parts)
+        self.freezes, self.pins = Freezes(parts), Pins(parts)
         tools = Tools(
             store=self.link,
             mirror=mirror,
@@ -125,8 +128,9 @@ class ServiceProcess:
             ),
         )
         self.leader = Leader(tools, self.link, holder=self.name)
-        self.spawn(self._must_go_on(mirror.run))
-        self.spawn(self._must_go_on(self.leader.run))
+        with upkeep():
+            self.spawn(self._must_go_on(mirror.run))
+            self.spawn(self._must_go_on(self.leader.run))
         self.is_up = True
         self._around.trace.add(f"{self.name} is up at revision {mirror.state.revision}")
 

@@ -21,6 +21,7 @@ class QuotaOperator(Operator):
             await self._apply_holder(holder)
         while True:
             await asyncio.sleep(self._draw.randint(1_000, every_ms_max) / 1000)
+            await self._around.bustle.wait()
             holder = self._draw.choice(holders)
             if self._draw.random() < 0.2:
                 await self._delete_holder(holder)

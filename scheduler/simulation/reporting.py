@@ -16,7 +16,7 @@ from scheduler.model.run import RunState
 from scheduler.service.launchers import Report, SessionRef
 from scheduler.simulation.host import Lease
 from scheduler.simulation.network import Network, Unreachable
-from scheduler.simulation.virtual_time import VirtualClock
+from scheduler.simulation.virtual_time import VirtualClock, upkeep
 
 RENEWALS_PER_LEASE = 3
 
@@ -56,6 +56,10 @@ class Renewer:
         self._launcher, self._network, self._clock = launcher, network, clock
 
     async def run(self) -> None:
+        with upkeep():
+            await self._renew_for_ever()
+
+    async def _renew_for_ever(self) -> None:
         while True:
             await self._launcher.is_synchronised.wait()
             lease = self._launcher.lease

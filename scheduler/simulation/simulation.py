@@ -11,10 +11,13 @@ from scheduler.model.state import State
 from scheduler.simulation.auditor.liveness import faults_after_calm, waiting_faults
 from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
 from scheduler.simulation.auditor.records import RecordsAuditor
+from scheduler.simulation.auditor.rules import RulesAuditor
+from scheduler.simulation.braking import BrakingOperator
 from scheduler.simulation.chaos import Chaos
 from scheduler.simulation.host import Hosts
 from scheduler.simulation.launcher import SimulatedLauncher
 from scheduler.simulation.logs import Logs, logs_captured
+from scheduler.simulation.lulls import Lulls
 from scheduler.simulation.mishaps import Mishaps
 from scheduler.simulation.network import Network
 from scheduler.simulation.notes import Belongings, Disk
@@ -26,11 +29,12 @@ from scheduler.simulation.store import AuditedStore, Store
 from scheduler.simulation.surroundings import Surroundings
 from scheduler.simulation.trace import Trace, Violation
 from scheduler.simulation.users import User, Watcher
-from scheduler.simulation.virtual_time import VirtualClock, VirtualLoop
+from scheduler.simulation.virtual_time import VirtualClock, VirtualLoop, upkeep
 from scheduler.simulation.world import NO_FAULTS, World
 from scheduler.state.memory import MemoryStore
 from scheduler.telemetry.metrics import Metrics
 
+CALM_MS_MIN = 120_000  # before it may leap to its end, if all is at rest
 LOOKS, LOOK_EVERY_MS = 12, 10_000
 BUSY_LOOKS = 4
 RESTART_MS_MAX = 8_000
@@ -43,6 +47,7 @@ class Parts:
     store: Callable[[MemoryStore], Store] = lambda store: store
     planner: Callable[[Surroundings, str], Any] = lambda around, name: SimulatedPlanner(around, name=name)
     launcher: type[SimulatedLauncher] = SimulatedLauncher
+    lulls: type[Lulls] = Lulls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +89,11 @@ class Simulation:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._violation: Violation | None = None
         trace = Trace(self._clock.elapsed_ms)
-        self.records = RecordsAuditor(self._violated, self._clock.elapsed_ms, trace, world=world)
+        self.records = RecordsAuditor(self._violated, self._clock.awake_ms, trace, world=world)
         self.promises = PromisesAuditor(self.records, self._violated)
+        self.rules = RulesAuditor(self.records, self._violated)
         self.memory = MemoryStore(self._clock)
-        store = self._store = AuditedStore(self.memory, parts.store(self.memory), self.records)
+        store = self._store = AuditedStore(self.memory, parts.store(self.memory), self.records, self.rules)
         self.around = Surroundings(
             world=world, trace=trace, clock=self._clock, store=store, fail=self._fail, faults=world.faults
         )
@@ -96,7 +102,9 @@ class Simulation:
         self.network = Network(self.around, lambda: self.replicas)
         self.launchers: dict[LauncherId, SimulatedLauncher] = {}
         self.belongings = {
-            launcher_id: Belongings(disk=Disk(), hosts=Hosts(self.around, self.records, name=launcher_id))
+            launcher_id: Belongings(
+                disk=Disk(), hosts=Hosts(self.around, (self.records, self.rules), name=launcher_id)
+            )
             for launcher_id in world.launchers
         }
         self._calm = asyncio.Event()
@@ -112,6 +120,7 @@ class Simulation:
     def lost_tail(self, left: State) -> None:
         self.new_history()
         self.records.tail_lost(left)
+        self.rules.tail_lost()
         self.promises.tail_lost()
 
     # --- the end ---
@@ -157,6 +166,11 @@ class Simulation:
                 self.around, self.network, belongings=self.belongings, records=self.records
             )
             busy.append(self._go(treasurer.live_with(self._world.holders, every_ms_max=quotas_ms)))
+        if (brakes_ms := self._world.brakes_every_ms) is not None:
+            braking = BrakingOperator(
+                self.around, self.network, belongings=self.belongings, records=self.records
+            )
+            self._go(braking.live_until(self._calm, every_ms_max=brakes_ms))
         if (every_ms_max := self._world.leases_change_every_ms) is not None:
             busy.append(self._go(operator.change_leases(every_ms_max=every_ms_max)))
         user = User(self.around, self.network, self.promises)
@@ -167,16 +181,25 @@ class Simulation:
             for number in range(self._world.watchers)
         ]
         for watcher in watchers:
-            self._go(watcher.live())
+            with upkeep():
+                self._go(watcher.live())
         if (mishaps_ms := self._world.faults.mishaps_every_ms) is not None:
             busy.append(self._go(Mishaps(self, operator).live(every_ms=mishaps_ms)))
         if self._world.faults.chaos_every_ms is not None:
             busy.append(self._go(Chaos(self).live()))
         if self._world.faults == NO_FAULTS:
-            busy.append(self._go(self._look_while_busy()))
+            with upkeep():
+                busy.append(self._go(self._look_while_busy()))
+        lulls = self._parts.lulls(self)
+        with upkeep():
+            busy.append(self._go(lulls.live()))
         if await self._fails_before(self._world.busy_ms):
             return
         self._calm_down(busy)
+        if await self._fails_before(self._clock.elapsed_ms() + CALM_MS_MIN):
+            return
+        with upkeep():
+            self._go(lulls.rest(until_ms=self._world.end_ms))
         if await self._fails_before(self._world.end_ms):
             return
         await self._check_liveness({watcher.name: watcher.log for watcher in watchers})
@@ -200,6 +223,7 @@ class Simulation:
         """From now on nothing goes wrong any more."""
         self.around.trace.add("calm")
         self.around.faults = NO_FAULTS
+        self.around.bustle.set()
         self._calm.set()
         for task in busy:
             task.cancel()

@@ -36,11 +36,19 @@ class StoreAuditor(Protocol):
     def released(self, fence: Fence) -> None: ...
 
 
-class AuditedStore:
-    """`StateStore` and `Leadership`: the memory store, with the auditor looking on."""
+class CommitAuditor(Protocol):
+    """Told of each commit after the store's auditor."""
 
-    def __init__(self, memory: MemoryStore, store: Store, auditor: StoreAuditor) -> None:
-        self._memory, self._store, self._auditor = memory, store, auditor
+    def committed(self, commit: Commit) -> None: ...
+
+
+class AuditedStore:
+    """`StateStore` and `Leadership`: the memory store, with the auditors looking on."""
+
+    def __init__(
+        self, memory: MemoryStore, store: Store, auditor: StoreAuditor, rules: CommitAuditor
+    ) -> None:
+        self._memory, self._store, self._auditor, self._rules = memory, store, auditor, rules
         self._audited = Revision(0)
 
     def history_began(self) -> None:
@@ -61,6 +69,7 @@ class AuditedStore:
             if commit.revision in asked:
                 self._auditor.carried_out(asked[commit.revision], commit)
             self._auditor.committed(history, commit)
+            self._rules.committed(commit)
         return outcomes
 
     async def load(self) -> State:
@@ -123,6 +132,10 @@ class StoreLink:
         self._runs.set()
         self._lag_ms = 0
         self._is_cut = False
+
+    @property
+    def is_stalled(self) -> bool:
+        return not self._runs.is_set()
 
     def stall(self) -> None:
         """From now on nothing of the process goes on."""
@@ -200,14 +213,17 @@ class StoreLink:
             raise StoreUnavailable("the store is out of reach")
 
     def _fails(self) -> bool:
-        return self._draw.randrange(1000) < self._faults().store_error_permille
+        return self._happens(self._faults().store_error_permille)
+
+    def _happens(self, permille: int) -> bool:
+        return permille > 0 and self._draw.randrange(1000) < permille
 
     async def _way(self) -> None:
         if self._is_cut:
             raise StoreUnavailable("the process is dead")
         if not self._runs.is_set():
             await self._runs.wait()
-        if self._draw.randrange(1000) < self._faults().slow_permille:
+        if self._happens(self._faults().slow_permille):
             await asyncio.sleep(self._draw.randint(0, SLOW_MS_MAX) / 1000)
         elif latency_ms := self._draw.choice(LATENCIES_MS):
             await asyncio.sleep(latency_ms / 1000)
@@ -215,6 +231,6 @@ class StoreLink:
             await self._runs.wait()
 
     async def _perhaps_die(self) -> None:
-        if self._draw.randrange(1000) < self._faults().crash_permille:
+        if self._happens(self._faults().crash_permille):
             self._die()
             await asyncio.get_running_loop().create_future()  # cancelled with the process

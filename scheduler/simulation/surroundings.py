@@ -1,5 +1,6 @@
 """What everyone in a world shares: its trace, its store, its faults while they last."""
 
+import asyncio
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
@@ -23,6 +24,7 @@ class Surroundings:
     Attributes:
         faults: those of now: none once the world is calm.
         clock: the true time.
+        bustle: set while people act and troubles begin: not in lulls.
     """
 
     world: World
@@ -32,6 +34,7 @@ class Surroundings:
     fail: Failing
     outage: Outage = field(default_factory=Outage)
     faults: Faults = NO_FAULTS
+    bustle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def drift_ppm_of(self, machine: str) -> int:
         """How much faster than true time the clock of a machine goes, in millionths."""

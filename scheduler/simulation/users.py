@@ -99,8 +99,11 @@ class User:
         while True:
             try:
                 return await self._network.call(ALICE, ask)
-            except (Unreachable, StoreUnavailable, NotCaughtUp, NotFound):
-                await asyncio.sleep(draw.randint(100, RETRY_MS_MAX) / 1000)
+            except (Unreachable, StoreUnavailable, NotCaughtUp):
+                pass
+            except NotFound:  # until the replica has seen it; what a lost tail took, for ever
+                await self._around.bustle.wait()
+            await asyncio.sleep(draw.randint(100, RETRY_MS_MAX) / 1000)
 
 
 class Watcher:

@@ -16,6 +16,7 @@ from scheduler.model.job import (
 )
 from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
 from scheduler.model.queue import Cohort, Queue
+from scheduler.simulation.day import DAY_MS, Lull, lulls_of, time_of_day
 from scheduler.simulation.quota_draws import QUEUES, holders_of
 
 SECOND_MS = 1_000
@@ -26,7 +27,9 @@ TOPOLOGIES = {"2x2x1": 4, "2x2x2": 8, "2x2x4": 16}
 CHIPS_PER_HOST = 4
 JOBS_MAX = 60
 CALM_MS = 8 * MINUTE_MS
-LONG_EVERY = 100  # one world in so many lasts for hours
+LONG_WORK_MS = (10 * MINUTE_MS, 8 * HOUR_MS)
+LONG_WORK_SHARE = 0.4
+LONG_EVERY = 100  # one world in so many is busy for an hour
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
 GUARDS_RUNS = (1, 4, 100)
 QUOTA_CHANGES = 6
@@ -109,6 +112,8 @@ class World:
         improves: plans are improved by the solver, not only the greedy floor.
         leases_change_every_ms: at most, besides all else that the operator does; None: as seldom as the rest.
         mass_loss_guard_runs: of every service process.
+        brakes_every_ms: at most, from one brake's end to the next; None: nobody is at the brakes.
+        lulls: in order, all of them while it is busy.
         holders: of quotas, each after the cohort that it is in.
         quotas_change_every_ms: at most; None: never.
     """
@@ -124,6 +129,8 @@ class World:
     jobs: tuple[PlannedJob, ...]
     leases_change_every_ms: int | None = None
     mass_loss_guard_runs: int
+    brakes_every_ms: int | None = None
+    lulls: tuple[Lull, ...] = ()
     holders: tuple[Queue | Cohort, ...] = ()
     quotas_change_every_ms: int | None = None
 
@@ -136,23 +143,51 @@ class World:
 
 
 def world_of(seed: int, *, with_faults: bool, hours: int | None = None) -> World:
-    """The world of a seed: the same with and without faults, but for them.
+    """The world of a seed, a whole day: the same with and without faults, but for them.
 
-    With `hours` it is busy for so long; troubles are rarer and work is longer in proportion.
+    With `hours` it is busy for so long without a lull; troubles are rarer and work is longer in proportion.
     """
     world = _world_of(seed, with_faults=with_faults)
-    return _with_quotas(world if hours is None else _stretched(world, busy_ms=hours * HOUR_MS))
+    return _with_quotas(
+        _day_of(world) if hours is None else _stretched(world, busy_ms=hours * HOUR_MS),
+        change_every_ms=MINUTE_MS if hours is None else hours * HOUR_MS // QUOTA_CHANGES,
+    )
 
 
-def _with_quotas(world: World) -> World:
-    """Its jobs are of several queues, where there are holders of quotas; these change a few times."""
+def _with_quotas(world: World, *, change_every_ms: int) -> World:
+    """Its jobs are of several queues, where there are holders of quotas; these change now and then."""
     draw = Random(f"{world.seed}/quotas")
     holders = holders_of(draw)
     if not holders:
         return world
     jobs = (replace(job, spec=replace(job.spec, queue=draw.choice(QUEUES))) for job in world.jobs)
+    return replace(world, jobs=tuple(jobs), holders=holders, quotas_change_every_ms=change_every_ms)
+
+
+def _day_of(world: World) -> World:
+    """The world with lulls, so that it ends after a day."""
+    draw, spare_ms = Random(f"{world.seed}/day"), DAY_MS - world.end_ms
+    lulls = lulls_of(draw, world.busy_ms, spare_ms=spare_ms)
+    jobs = tuple(_spread(job, lulls, draw=draw) for job in world.jobs)
+    return replace(world, busy_ms=world.busy_ms + spare_ms, end_ms=DAY_MS, lulls=lulls, jobs=jobs)
+
+
+def _spread(job: PlannedJob, lulls: tuple[Lull, ...], *, draw: Random) -> PlannedJob:
+    """The job at its time of the day; its work may last for hours, and its cancel come at any hour."""
+    submit_at_ms, cancel_after_ms = time_of_day(job.submit_at_ms, lulls), job.cancel_after_ms
+    if cancel_after_ms is not None:
+        latest_ms = time_of_day(job.submit_at_ms + cancel_after_ms, lulls) - submit_at_ms
+        cancel_after_ms = draw.choice((latest_ms, draw.randint(0, latest_ms)))
+    duration_ms, long_ms = job.work.duration_ms, draw.randint(*LONG_WORK_MS)
+    if duration_ms is not None and draw.random() < LONG_WORK_SHARE:
+        duration_ms = long_ms
+    longest_ms = draw.choice((job.spec.max_duration_ms, None, long_ms))
     return replace(
-        world, jobs=tuple(jobs), holders=holders, quotas_change_every_ms=world.busy_ms // QUOTA_CHANGES
+        job,
+        submit_at_ms=submit_at_ms,
+        cancel_after_ms=cancel_after_ms,
+        work=replace(job.work, duration_ms=duration_ms),
+        spec=replace(job.spec, max_duration_ms=longest_ms),
     )
 
 
@@ -176,6 +211,7 @@ def _stretched(world: World, *, busy_ms: int) -> World:
         end_ms=busy_ms + CALM_MS,
         faults=faults,
         jobs=tuple(_longer(job, factor) for job in jobs),
+        brakes_every_ms=MINUTE_MS * factor,
     )
 
 
@@ -187,9 +223,9 @@ def _longer(job: PlannedJob, factor: int) -> PlannedJob:
 def _world_of(seed: int, *, with_faults: bool) -> World:
     draw = Random(f"{seed}/world")
     is_long = seed % LONG_EVERY == LONG_EVERY - 1
-    busy_ms = 3 * HOUR_MS if is_long else draw.choice((3, 4, 6, 8, 15)) * MINUTE_MS
+    busy_ms = HOUR_MS if is_long else draw.choice((3, 4, 6, 8, 15)) * MINUTE_MS
     pools = _pools(draw)
-    jobs = 40 if is_long else draw.choice((3, 5, 8, 12, 20))
+    jobs = JOBS_MAX if is_long else draw.choice((3, 5, 8, 12, 20))
     return World(
         seed=seed,
         busy_ms=busy_ms,
@@ -201,6 +237,7 @@ def _world_of(seed: int, *, with_faults: bool) -> World:
         pools=pools,
         jobs=tuple(_job(draw, number, pools=pools, busy_ms=busy_ms) for number in range(jobs)),
         mass_loss_guard_runs=Random(f"{seed}/guard").choice(GUARDS_RUNS),
+        brakes_every_ms=MINUTE_MS,
     )
 
 

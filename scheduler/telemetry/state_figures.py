@@ -8,6 +8,7 @@ from scheduler.model.brakes import FreezeScope
 from scheduler.model.deferral import DeferralReason
 from scheduler.model.ids import JobId, QueueName
 from scheduler.model.job import Job, JobPhase
+from scheduler.model.jumps import JumpOf, unconfirmed_jumps
 from scheduler.model.pool import Pool
 from scheduler.model.records import Kind, key_of
 from scheduler.model.replica import Replica, ReplicaState
@@ -122,6 +123,9 @@ def _add_pool(samples: Samples, pool: Pool, runs: list[Run], now_ms: int) -> Non
     cost = samples["pool_cost_usd_per_hour"]
     cost[*labels, Use.USED] = figures.used_usd_micros_per_hour / USD_MICROS
     cost[*labels, Use.IDLE] = figures.idle_usd_micros_per_hour / USD_MICROS
+    jumps = {jump.what for jump in unconfirmed_jumps(pool)}
+    for what in JumpOf:
+        samples["pool_jumps_unconfirmed"][pool.id, what] = what in jumps
     for run_state in LIVE_RUN_STATES:
         samples["runs"][pool.id, run_state] = sum(run.state is run_state for run in runs)
 

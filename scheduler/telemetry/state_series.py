@@ -67,6 +67,11 @@ STATE_GAUGES = (
         "usd_per_hour",
     ),
     StateGauge(
+        "pool_jumps_unconfirmed",
+        "1 while the pool's price or capacity jumps and no operator has confirmed it, else 0.",
+        ("pool", "what"),
+    ),
+    StateGauge(
         "queue_quota",
         "Quotas of queues in accelerators, or dollars an hour: what is nominal, used, still available.",
         ("queue", "resource", "what"),

@@ -22,9 +22,11 @@ from scheduler.model.job import (
 )
 from scheduler.model.pool import (
     Availability,
+    CapacityFall,
     Cordon,
     NodeCordon,
     NodeGroup,
+    PendingPrice,
     Pool,
     PoolSpec,
     PoolStatus,
@@ -211,6 +213,10 @@ def pools(draw: st.DrawFn) -> Pool:
     )
     status = st.builds(PoolStatus, ready=st.booleans(), unavailable_nodes=tuples_of(counts), message=texts)
     availability = st.builds(Availability, accelerators=counts, changed_at_ms=times_ms)
+    pending_price = st.builds(
+        PendingPrice, usd_micros_per_accelerator_hour=micros, principal=texts, asked_at_ms=times_ms
+    )
+    fall = st.builds(CapacityFall, principal=texts, fallen_at_ms=times_ms)
     cordon = st.builds(Cordon, reason=texts, principal=texts, cordoned_at_ms=times_ms)
     return Pool(
         id=draw(ids),
@@ -220,6 +226,9 @@ def pools(draw: st.DrawFn) -> Pool:
         availability=draw(availability) if is_rented else None,
         deleting=draw(st.booleans()),
         node_cordons=draw(tuples_of(st.builds(NodeCordon, node=counts, cordon=cordon))),
+        pending_price=draw(st.none() | pending_price),
+        confirmed_accelerators=draw(counts if (fallen := draw(st.none() | fall)) else st.none() | counts),
+        capacity_fall=fallen,
     )
 
 

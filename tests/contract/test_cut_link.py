@@ -5,10 +5,10 @@ from pathlib import Path
 
 import uvloop
 
+from scheduler.bench.faulty_link import FaultyLink, a_faulty_link
+from scheduler.bench.replicas import SharedValkey
 from scheduler.model.errors import StoreUnavailable
 from scheduler.state.link import Link
-from tests.faulty_link import FaultyLink, a_faulty_link
-from tests.replicas import SharedValkey
 
 CALLERS, CUTS, BETWEEN_CUTS_S = 16, 40, 0.02
 

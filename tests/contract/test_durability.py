@@ -22,8 +22,9 @@ from scheduler.state.embedded import DataDirectoryInUse, EmbeddedValkey, embedde
 from scheduler.state.link import Link
 from scheduler.state.redis_store import RedisSettings, RedisStore, open_redis_store
 from scheduler.state.server import Durability, StoreMisconfigured
+from scheduler.state.server_processes import free_ports
 from tests.builders import a_job
-from tests.contract.stores import eventually, free_ports, redis_binary, redis_server, running_redis
+from tests.contract.stores import eventually, redis_binary, redis_server, running_redis
 
 LEASE_MS = 60_000
 WRITERS = 8

@@ -18,10 +18,10 @@ from scheduler.state.library import LIBRARY_NAME, library_of
 from scheduler.state.link import Link
 from scheduler.state.redis_store import RedisSettings, open_redis_store
 from scheduler.state.server import StoreMisconfigured
+from scheduler.state.server_processes import free_ports, wait_until
 from scheduler.state.topology import StoreTlsFiles
 from tests.builders import a_job
-from tests.contract.stores import free_ports, redis_binary, running_redis
-from tests.contract.topologies import wait_until
+from tests.contract.stores import redis_binary, running_redis
 
 RIGHTS_OF_SERVER = "resetchannels ~pw:{main}:* -@all +info +config|get +function|load +fcall +wait +ping"
 RIGHTS_OF_KEYS = "+hmget +hget +get +hscan +xread +hset +hdel +hincrby +set +del +xadd"

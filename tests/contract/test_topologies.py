@@ -16,9 +16,10 @@ from scheduler.model.records import Kind
 from scheduler.model.transaction import Committed, Fence, Put, StaleFence, Transaction
 from scheduler.state.keys import Keys
 from scheduler.state.redis_store import RedisSettings, RedisStore, open_redis_store
+from scheduler.state.server_processes import Servers, ask, info, sentinel_servers, wait_until
 from tests.builders import a_job
 from tests.contract.stores import WAIT_SECONDS_MAX, eventually
-from tests.contract.topologies import Servers, ask, cluster_servers, info, sentinel_servers, wait_until
+from tests.contract.topologies import cluster_servers
 
 LEASE_MS = 60_000
 DEMOTED_WITHIN_SECONDS = 60  # sentinels look at what came back every 10 s, and give it 8 s

@@ -20,11 +20,12 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.bench.faulty_link import FaultyLink, a_faulty_link
+from scheduler.bench.replicas import Replica, Replicas, replicas
 from scheduler.control.leader import LEADER_LEASE_MS
-from tests.faulty_link import FaultyLink, a_faulty_link
+from scheduler.state.server_processes import SharedValkey
 from tests.ledger import Ledger
 from tests.processes import LAUNCHER, a_cell, planners_of, wait_until
-from tests.replicas import Replica, Replicas, SharedValkey, replicas
 from tests.story import LEASE_S, Story, the_pool, told
 
 log = logging.getLogger(__name__)

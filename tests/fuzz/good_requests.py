@@ -18,6 +18,7 @@ from placewright.v1 import (
 from scheduler.model.run import Run
 from tests.unit.api.conftest import a_submission
 
+PENDING_PRICE = 900_000_000  # of the pool "pool"
 DAY = Duration(seconds=86_400)
 SPEC = pool_pb2.PoolSpec(
     accelerator="h100",
@@ -54,7 +55,10 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "HoldJob": job_service_pb2.HoldJobRequest(job_id=run.job_id, reason="because", request_id="r8"),
         "ReleaseJob": job_service_pb2.ReleaseJobRequest(job_id=run.job_id, request_id="r9"),
         "WatchJobs": job_service_pb2.WatchJobsRequest(filter=job_service_pb2.JobFilter(name="name")),
-        "ApplyPool": fleet_service_pb2.ApplyPoolRequest(**by_id, spec=SPEC),
+        "ApplyPool": fleet_service_pb2.ApplyPoolRequest(**by_id, spec=SPEC, confirm_jumps=True),
+        "ConfirmPool": fleet_service_pb2.ConfirmPoolRequest(
+            **by_id, price_usd_micros_per_accelerator_hour=PENDING_PRICE
+        ),
         "GetPool": fleet_service_pb2.GetPoolRequest(pool_id="pool"),
         "ListPools": fleet_service_pb2.ListPoolsRequest(),
         "CordonPool": fleet_service_pb2.CordonPoolRequest(**by_id, reason="because"),

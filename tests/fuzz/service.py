@@ -22,7 +22,7 @@ from scheduler.model.pool import PoolStatus
 from scheduler.service.launchers import SessionRef
 from tests.builders import a_pool, a_spec
 from tests.cell import Cell, a_cell
-from tests.fuzz.good_requests import good_requests
+from tests.fuzz.good_requests import PENDING_PRICE, good_requests
 from tests.fuzz.messages import Words, is_path_of
 from tests.unit.api.conftest import VOCABULARY
 
@@ -116,6 +116,7 @@ async def _started(stack: AsyncExitStack) -> _Started:
     ref = await _attached(cell)
     running = await cell.running_job(ref)
     waiting = (await cell.submit(a_spec("h100:8"))).view.job.id
+    await cell.apply_pool(a_pool("pool", price_usd_micros_per_accelerator_hour=PENDING_PRICE))
     server = Server(cell.parts, VOCABULARY, authenticator=Authenticator(None), metrics=cell.metrics)
     port = server.listen("127.0.0.1:0", None)
     await server.start()
@@ -136,7 +137,7 @@ async def _started(stack: AsyncExitStack) -> _Started:
         "max_replicas": [1, 2], "nodes": [1], "devices_per_node": [8], "slices": [1], "launched_by": [0],
         "run_token": [1], "run_number": [1, 2], "replica_index": [0], "alternative_index": [0],
         "seconds": [1, 60], "nanos": [0], "limit_accelerators": [8],
-        "price_usd_micros_per_accelerator_hour": [1_000_000],
+        "price_usd_micros_per_accelerator_hour": [1_000_000, PENDING_PRICE], "accelerators": [0, 8],
         "cohort": ["cohort", ""], "parent": ["cohort", ""],
         "resource": ["h100", "usd_millis_per_hour"], "nominal": [0, 8], "borrowing_limit": [0, 8],
         "lending_limit": [0, 8], "weight_permille": [0, 1_000],

@@ -9,25 +9,29 @@ from typing import Any
 
 import pytest
 
+from scheduler.control import commit
 from scheduler.control.cycle import Cycle
 from scheduler.control.expiry import Expiry
 from scheduler.control.leases import LeaseWatch, LossGuard
-from scheduler.model import quarantine
+from scheduler.model import jumps, quarantine
+from scheduler.model.brakes import Freeze
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
-from scheduler.model.plan import Usage
+from scheduler.model.plan import PlannedPool, Usage
+from scheduler.model.pool import NodeGroup, Pool
 from scheduler.model.queue import Cohort, Queue
-from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload
+from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload, Record
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
-from scheduler.model.transaction import Commit, Outcome, Transaction
+from scheduler.model.transaction import Commit, IsAbsent, Outcome, Transaction
 from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
+from scheduler.model.view import usable_accelerators
 from scheduler.planning import problem, snapshot, verify
-from scheduler.planning.quotas import NO_QUOTAS, Quotas, QuotaTrees, quotas_of
+from scheduler.planning.quotas import NO_QUOTAS, Quotas, quotas_of
 from scheduler.service import launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
@@ -133,23 +137,98 @@ class UnfencedLauncher(SimulatedLauncher):
         super()._start_tasks(claim, epoch=epoch)
 
 
-class BlindPlanner(SimulatedPlanner):
-    """Plans as if nothing ran, and so finds room for everything."""
+class AlteredPlanner(SimulatedPlanner):
+    """Sees each record altered, or not at all."""
+
+    def _seen(self, record: Record) -> Record | None:
+        raise NotImplementedError
 
     async def reset(self, state: State) -> None:
-        empty = State(state.history)
+        altered = State(state.history)
         for kind in Kind:
-            if kind not in (*UNMIRRORED, Kind.RUN):
-                for record in state.records(kind):
-                    empty.put(record)
-        empty.revision = state.revision
-        await super().reset(empty)
+            for record in () if kind in UNMIRRORED else state.records(kind):
+                if (seen := self._seen(record)) is not None:
+                    altered.put(seen)
+        altered.revision = state.revision
+        await super().reset(altered)
 
     async def observe(self, commits: Sequence[Commit]) -> None:
-        seen = [
-            replace(c, records=tuple(r for r in c.records if not isinstance(r.entity, Run))) for c in commits
+        altered = [
+            replace(c, records=tuple(seen for r in c.records if (seen := self._seen(r)) is not None))
+            for c in commits
         ]
+        await super().observe(altered)
+
+
+class BlindPlanner(AlteredPlanner):
+    """Plans as if nothing ran, and so finds room for everything."""
+
+    def _seen(self, record: Record) -> Record | None:
+        return None if isinstance(record.entity, Run) else record
+
+
+class UnbrakedPlanner(AlteredPlanner):
+    """Plans as if nothing were held, pinned or cordoned."""
+
+    def _seen(self, record: Record) -> Record | None:
+        return unbraked(record)
+
+
+class UnfrozenPlanner(AlteredPlanner):
+    """Plans as if nothing were frozen."""
+
+    def _seen(self, record: Record) -> Record | None:
+        return None if isinstance(record.entity, Freeze) else record
+
+
+def unbraked(record: Record) -> Record:
+    match record.entity:
+        case Job() as job:
+            return replace(record, entity=replace(job, hold=None))
+        case Replica() as replica:
+            return replace(record, entity=replace(replica, pin=None))
+        case Pool() as pool:
+            return replace(record, entity=replace(pool, node_cordons=()))
+        case _:
+            return record
+
+
+def without_freezes(transaction: Transaction) -> Transaction:
+    """Placements are written whatever is frozen."""
+    checks = (c for c in transaction.checks if not (isinstance(c, IsAbsent) and c.key.kind is Kind.FREEZE))
+    return replace(transaction, checks=tuple(checks))
+
+
+class GenerousPlanner(SimulatedPlanner):
+    """Takes a node for twice as large, and a limit for one higher; its own verify finds nothing."""
+
+    async def reset(self, state: State) -> None:
+        larger = State(state.history)
+        for kind in Kind:
+            if kind not in UNMIRRORED:
+                for record in state.records(kind):
+                    larger.put(larger_than_it_is(record))
+        larger.revision = state.revision
+        await super().reset(larger)
+
+    async def observe(self, commits: Sequence[Commit]) -> None:
+        seen = [replace(c, records=tuple(map(larger_than_it_is, c.records))) for c in commits]
         await super().observe(seen)
+
+
+def larger_than_it_is(record: Record) -> Record:
+    if not isinstance(record.entity, Pool):
+        return record
+    spec = record.entity.spec
+    groups = tuple(
+        NodeGroup(nodes=nodes, devices_per_node=devices)
+        for group in spec.node_groups
+        for nodes, devices in ((1, 2 * group.devices_per_node), (group.nodes - 1, group.devices_per_node))
+        if nodes
+    )
+    limit = None if spec.limit_accelerators is None else spec.limit_accelerators + 1
+    spec = replace(spec, node_groups=groups, limit_accelerators=limit)
+    return replace(record, entity=replace(record.entity, spec=spec))
 
 
 RIGHT = Parts()
@@ -216,6 +295,25 @@ SHORT_OUTAGES = Faults(chaos_every_ms=10_000, chaos=(Trouble.STORE_IS_AWAY,))
 
 STALLS = Faults(chaos_every_ms=20_000, chaos=(Trouble.SERVICE_STALLS,), slow_permille=100, lag_ms=500)
 
+MISHAPS = Faults(mishaps_every_ms=10_000)
+
+planned_pool = snapshot.planned_pool
+
+
+def planned_as_asked(state: State, pool: Pool) -> PlannedPool:
+    """A pool that is planned with at the price that waits."""
+    if (waits := pool.pending_price) is not None:
+        price = waits.usd_micros_per_accelerator_hour
+        pool = replace(pool, spec=replace(pool.spec, price_usd_micros_per_accelerator_hour=price))
+    return planned_pool(state, pool)
+
+
+def due_where_nothing_is_left_ms(state: State, job: Job, run: Run) -> int | None:
+    """What runs where nothing is said to be left is stopped at once."""
+    pool = state.pool(run.pool_id)
+    is_left = pool is None or usable_accelerators(pool) > 0 or run.running_at_ms is None
+    return due_at_ms(state, job, run) if is_left or run.stop_reason else 0
+
 
 def no_quotas(*_: object) -> Quotas:
     return Quotas(NO_QUOTAS, (), (), {})
@@ -224,7 +322,8 @@ def no_quotas(*_: object) -> Quotas:
 def half_of_the_quotas(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterable[Usage]) -> Quotas:
     quotas = quotas_of(queues, cohorts, usage)
     left = quotas.trees
-    return quotas._replace(trees=QuotaTrees(left.parents, left.local // 2, left.overflow // 2))
+    trees = left._replace(local=left.local // 2, overflow=left.overflow // 2)
+    return quotas._replace(trees=trees)
 
 
 CASES = [
@@ -276,8 +375,27 @@ CASES = [
     ),
     Case(
         id="planner_that_does_not_see_what_runs",
-        finds="devices used|used by another|the limit is",
+        finds="grew from",
         parts=Parts(planner=lambda around, name: BlindPlanner(around, name=name)),
+    ),
+    Case(
+        id="planner_that_does_not_see_holds_pins_and_cordons",
+        finds="job is held|is pinned to|is cordoned",
+        parts=Parts(planner=lambda around, name: UnbrakedPlanner(around, name=name)),
+    ),
+    Case(
+        id="freezes_that_neither_planner_nor_commit_looks_at",
+        finds="Kind.FREEZE.*did not hold|is frozen",
+        parts=Parts(
+            planner=lambda around, name: UnfrozenPlanner(around, name=name),
+            store=lambda memory: AlteringStore(memory, without_freezes),
+        ),
+        broken=[(commit, "steps_that_hold", lambda _, plan: list(plan.steps))],
+    ),
+    Case(
+        id="planner_that_overfills_a_node",
+        finds="beyond the (node|limit) of .* grew from",
+        parts=Parts(planner=lambda around, name: GenerousPlanner(around, name=name)),
     ),
     Case(
         id="leases_that_go_on_while_the_store_is_away",
@@ -303,7 +421,7 @@ CASES = [
     ),
     Case(
         id="leader_that_does_not_catch_up_first",
-        finds="devices used|used by another|the limit is|live",
+        finds="grew from|live",
         first_seed=20,
         faults=Faults(lag_ms=8_000, crash_permille=15, store_error_permille=40),
         broken=[(Cycle, "_catch_up", nothing)],
@@ -312,15 +430,16 @@ CASES = [
         id="leases_that_get_shorter_at_once",
         finds="while its tasks live",
         faults=Faults(request_lost_permille=400, reply_lost_permille=400),
-        world={"leases_change_every_ms": 30_000},
-        first_seed=60,
+        world={"leases_change_every_ms": 15_000},
+        pools={"self_fencing": True},
+        first_seed=15,
         broken=[(sessions, "lease_duration_ms", shortest_lease_at_once)],
     ),
     Case(
         id="replica_that_takes_what_it_has_not_seen_for_unknown",
         finds="nothing comes of it",
         faults=Faults(lag_ms=4_000),
-        world={"replicas": 3},
+        world={"replicas": 3, "brakes_every_ms": None},  # each write about a pool tells its launcher anew
         broken=[
             (ServiceParts, "write_known", ServiceParts.write),
             (settling, "due_at_ms", due_if_claimed_at_ms),  # else the lost offer is withdrawn after a lease
@@ -340,9 +459,33 @@ CASES = [
     ),
     Case(
         id="run_that_is_not_adopted_and_not_stopped",
-        finds="live at once|ended or is unknown|after its end",
+        finds="live at once|ended or is unknown|after its end|really lives",
         faults=LOST_TAILS,
         broken=[(launchers, "adopted", lambda *_, **__: None), (Stream, "tell_of_run", told_of_nothing)],
+    ),
+    Case(
+        id="price_that_jumps_and_is_in_force_at_once",
+        finds="the price of pool-. jumped from",
+        faults=MISHAPS,
+        broken=[(jumps, "is_price_jump", lambda *_: False)],
+    ),
+    Case(
+        id="plan_at_a_price_that_waits",
+        finds="is charged",
+        faults=MISHAPS,
+        broken=[(snapshot, "planned_pool", planned_as_asked)],
+    ),
+    Case(
+        id="capacity_that_falls_and_is_not_marked",
+        finds="and is not marked",
+        faults=MISHAPS,
+        broken=[(jumps, "is_capacity_fall", lambda *_: False)],
+    ),
+    Case(
+        id="leader_that_stops_what_runs_on_a_capacity_that_fell",
+        finds="is stopped as timeout while pool-. jumps",
+        faults=MISHAPS,
+        broken=[(settling, "due_at_ms", due_where_nothing_is_left_ms)],
     ),
     Case(
         id="plans_without_quotas",

@@ -1,5 +1,6 @@
 """Safety and liveness over many seeded worlds of the real service, control and planning."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,9 @@ LOST_TAIL_SEEDS = 20
 LOST_TAILS = Faults(
     chaos_every_ms=15_000, chaos=(Trouble.STORE_LOSES_A_TAIL, Trouble.LAUNCHER_CRASHES), crash_permille=2
 )
+
+JUMP_SEEDS = 4
+JUMPS = Faults(mishaps_every_ms=10_000)
 
 
 @pytest.mark.parametrize("first", range(0, ROUGH_SEEDS, SEEDS_PER_TEST))
@@ -46,3 +50,19 @@ def test_every_other_promise_is_kept_when_the_store_loses_its_newest_writes(firs
         assert result.violation is None, f"seed {seed}: {result.violation}\n{result.trace.tail()}"
         adopted += result.counts.get("runs adopted", 0)
     assert adopted, "nothing was lost that could be adopted: the trouble does not do what it should"
+
+
+def test_wrong_prices_and_blind_launchers_stop_nothing_and_place_nothing_at_a_price_that_waits() -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(JUMP_SEEDS):
+        result = simulate(replace(world_of(seed, with_faults=True), faults=JUMPS))
+
+        assert result.violation is None, f"seed {seed}: {result.violation}\n{result.trace.tail()}"
+        counts.update(result.counts)
+    happened = (
+        "prices that wait",
+        "prices confirmed",
+        "runs placed while a price waits",
+        "capacities that fell",
+    )
+    assert all(counts[what] for what in happened), counts

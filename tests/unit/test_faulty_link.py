@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.faulty_link import FaultyLink, a_faulty_link
+from scheduler.bench.faulty_link import FaultyLink, a_faulty_link
 
 SHORT_S = 0.2
 DELAY_S = 0.3

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 import pytest
@@ -220,6 +220,34 @@ async def test_a_process_ends_with_its_input() -> None:
         assert await child.receive() is None
     await child.end()
     assert child.exit_code == 0
+
+
+async def test_a_child_that_was_started_before_there_was_a_state_is_the_one_that_plans(
+    process: ProcessPlanner,
+) -> None:
+    await process.warm_up()
+    started = process.process_id
+    assert started is not None
+
+    await process.warm_up()
+    await process.reset(a_small_state())
+
+    assert len(await plans_by(process)) == 2
+    assert process.process_id == started
+
+
+async def test_a_child_that_died_before_there_was_a_state_is_replaced(process: ProcessPlanner) -> None:
+    await process.warm_up()
+    started = process.process_id
+    assert started is not None
+    os.kill(started, signal.SIGKILL)
+
+    await process.reset(a_small_state())
+    with suppress(PlannerFailed):  # its death may show only now
+        await plans_by(process)
+
+    assert len(await plans_by(process)) == 2
+    assert process.process_id != started
 
 
 PARENT = """

@@ -67,6 +67,14 @@ def test_the_work_limit_is_what_the_planner_gets() -> None:
     assert load_settings(work_limit=0.5).limits.deterministic_time == 0.5
 
 
+def test_how_long_finished_jobs_are_kept_can_be_set() -> None:
+    retention = load_settings(retention_ms=60_000, retention_after_end_ms=30_000).retention
+
+    assert (retention.after_submission_ms, retention.after_end_ms) == (60_000, 30_000)
+    with pytest.raises(InvalidSettings, match=r"retention_ms: .* greater than or equal to 1000"):
+        load_settings(retention_ms=0)
+
+
 def test_a_variable_at_fault_is_told_like_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLACEWRIGHT_WATCHDOG_MS", "soon")
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Cordon,
         NodeCordon,
         NodeGroup,
+        PoolJump,
         PoolSpec,
         PoolStatus,
         PoolUsage,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
         JobKind,
         JobPhase,
         Market,
+        PoolJumpKind,
         PoolVerdict,
         ReplicaState,
         RunState,
@@ -133,6 +135,7 @@ __all__ = [
     "QuotaUsage",
     "PoolStatus",
     "PoolUsage",
+    "PoolJump",
     "Cordon",
     "NodeCordon",
     # words
@@ -147,6 +150,7 @@ __all__ = [
     "WaitFor",
     "WatchEventKind",
     "HealthStatus",
+    "PoolJumpKind",
     # errors
     "PlacewrightError",
     "InvalidRequest",
@@ -178,7 +182,8 @@ _MODULES = {
     ),
     "strings": ("Location",),
     "pools": (
-        "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "Cordon", "NodeCordon",
+        "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "PoolJump", "Cordon",
+        "NodeCordon",
     ),
     "queues": ("QueueSpec", "CohortSpec", "Quota", "QueueView", "CohortView", "QuotaUsage"),
     "views": (
@@ -186,7 +191,7 @@ _MODULES = {
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",
-        "Market", "WaitFor", "WatchEventKind", "HealthStatus",
+        "Market", "WaitFor", "WatchEventKind", "HealthStatus", "PoolJumpKind",
     ),
     "errors": (
         "PlacewrightError", "InvalidRequest", "NotFound", "AlreadyExists", "RequestIdReused",

@@ -113,9 +113,38 @@ class AsyncClient(AsyncOperatorCalls):
         return await self._run(self._operations.get_pool(pool_id))
 
     async def apply_pool(
-        self, pool_id: str, spec: PoolSpec, *, etag: str = "", request_id: str | None = None
+        self,
+        pool_id: str,
+        spec: PoolSpec,
+        *,
+        etag: str = "",
+        confirm_jumps: bool = False,
+        request_id: str | None = None,
     ) -> PoolView:
-        return await self._run(self._operations.apply_pool(pool_id, spec, etag=etag, request_id=request_id))
+        return await self._run(
+            self._operations.apply_pool(
+                pool_id, spec, etag=etag, confirm_jumps=confirm_jumps, request_id=request_id
+            )
+        )
+
+    async def confirm_pool(
+        self,
+        pool_id: str,
+        *,
+        price_usd_micros: int | None = None,
+        accelerators: int | None = None,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> PoolView:
+        return await self._run(
+            self._operations.confirm_pool(
+                pool_id,
+                price_usd_micros=price_usd_micros,
+                accelerators=accelerators,
+                etag=etag,
+                request_id=request_id,
+            )
+        )
 
     async def cordon_pool(self, pool_id: str, reason: str, *, request_id: str | None = None) -> PoolView:
         return await self._run(self._operations.cordon_pool(pool_id, reason=reason, request_id=request_id))

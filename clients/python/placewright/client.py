@@ -144,10 +144,44 @@ class Client(OperatorCalls):
         return self._run(self._operations.get_pool(pool_id))
 
     def apply_pool(
-        self, pool_id: str, spec: PoolSpec, *, etag: str = "", request_id: str | None = None
+        self,
+        pool_id: str,
+        spec: PoolSpec,
+        *,
+        etag: str = "",
+        confirm_jumps: bool = False,
+        request_id: str | None = None,
     ) -> PoolView:
-        """Create a pool or change its spec; with an `etag`, only if it still has that."""
-        return self._run(self._operations.apply_pool(pool_id, spec, etag=etag, request_id=request_id))
+        """Create a pool or change its spec; with an `etag`, only if it still has that.
+
+        A price that jumps (more than three times, or from or to 0) waits for `confirm_pool`, unless
+        `confirm_jumps` says that it is meant; see the answer's `unconfirmed_jumps`.
+        """
+        return self._run(
+            self._operations.apply_pool(
+                pool_id, spec, etag=etag, confirm_jumps=confirm_jumps, request_id=request_id
+            )
+        )
+
+    def confirm_pool(
+        self,
+        pool_id: str,
+        *,
+        price_usd_micros: int | None = None,
+        accelerators: int | None = None,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> PoolView:
+        """Say that a price or a capacity that jumps is meant, by the value that waits (0 is one)."""
+        return self._run(
+            self._operations.confirm_pool(
+                pool_id,
+                price_usd_micros=price_usd_micros,
+                accelerators=accelerators,
+                etag=etag,
+                request_id=request_id,
+            )
+        )
 
     def cordon_pool(self, pool_id: str, reason: str, *, request_id: str | None = None) -> PoolView:
         """Stop new placements on a pool; what runs there goes on."""

@@ -19,6 +19,7 @@ from placewright.words import (
     JobKind,
     JobPhase,
     Market,
+    PoolJumpKind,
     PoolVerdict,
     ReplicaState,
     RunState,
@@ -35,6 +36,7 @@ PREFIXES = {
     EndReason: "END_REASON_",
     DeferralReason: "DEFERRAL_REASON_",
     PoolVerdict: "POOL_VERDICT_",
+    PoolJumpKind: "POOL_JUMP_KIND_",
     WatchEventKind: "WATCH_EVENT_KIND_",
 }
 

@@ -40,11 +40,16 @@ NEVER = Deadline(None)
 
 T = TypeVar("T")
 PoolWrite = Union[  # noqa: UP007  (runs under 3.10)
-    fleet.ApplyPoolRequest, fleet.CordonPoolRequest, fleet.UncordonPoolRequest, fleet.DeletePoolRequest
+    fleet.ApplyPoolRequest,
+    fleet.ConfirmPoolRequest,
+    fleet.CordonPoolRequest,
+    fleet.UncordonPoolRequest,
+    fleet.DeletePoolRequest,
 ]
 PoolAnswer = TypeVar(
     "PoolAnswer",
     fleet.ApplyPoolResponse,
+    fleet.ConfirmPoolResponse,
     fleet.CordonPoolResponse,
     fleet.UncordonPoolResponse,
     fleet.DeletePoolResponse,
@@ -169,13 +174,35 @@ class Operations:
         return Pages(page)
 
     def apply_pool(
-        self, pool_id: str, spec: PoolSpec, *, etag: str, request_id: str | None
+        self, pool_id: str, spec: PoolSpec, *, etag: str, confirm_jumps: bool, request_id: str | None
     ) -> Operation[PoolView]:
         message = pool_spec_message(spec)
         request = fleet.ApplyPoolRequest(
-            pool_id=pool_id, spec=message, etag=etag, request_id=request_id or new_request_id()
+            pool_id=pool_id,
+            spec=message,
+            etag=etag,
+            confirm_jumps=confirm_jumps,
+            request_id=request_id or new_request_id(),
         )
         return (yield from self._write_pool("ApplyPool", request, fleet.ApplyPoolResponse))
+
+    def confirm_pool(
+        self,
+        pool_id: str,
+        *,
+        price_usd_micros: int | None,
+        accelerators: int | None,
+        etag: str,
+        request_id: str | None,
+    ) -> Operation[PoolView]:
+        request = fleet.ConfirmPoolRequest(
+            pool_id=pool_id,
+            price_usd_micros_per_accelerator_hour=price_usd_micros,
+            accelerators=accelerators,
+            etag=etag,
+            request_id=request_id or new_request_id(),
+        )
+        return (yield from self._write_pool("ConfirmPool", request, fleet.ConfirmPoolResponse))
 
     def cordon_pool(self, pool_id: str, *, reason: str, request_id: str | None) -> Operation[PoolView]:
         request = fleet.CordonPoolRequest(

@@ -8,7 +8,7 @@ from placewright.faults import Faults
 from placewright.strings import parse_duration
 from placewright.v1 import job_pb2, pool_pb2
 from placewright.wire import market_name, wire_duration
-from placewright.words import Market
+from placewright.words import Market, PoolJumpKind
 
 
 def pool_view(pool: pool_pb2.Pool) -> pools.PoolView:
@@ -35,6 +35,16 @@ def pool_view(pool: pool_pb2.Pool) -> pools.PoolView:
         ),
         etag=pool.etag,
         revision=pool.revision,
+        unconfirmed_jumps=tuple(
+            pools.PoolJump(
+                what=word(pool_pb2.PoolJumpKind, jump.what, PoolJumpKind),
+                confirmed=jump.confirmed,
+                unconfirmed=jump.unconfirmed,
+                principal=jump.principal,
+                since=moment(jump.since),
+            )
+            for jump in pool.unconfirmed_jumps
+        ),
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from placewright.strings import Location
-from placewright.words import Market
+from placewright.strings import Location, usd
+from placewright.words import Market, PoolJumpKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +100,34 @@ class PoolUsage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PoolJump:
+    """A price or a capacity that changed so much that an operator must confirm it.
+
+    Attributes:
+        confirmed, unconfirmed: in the unit of `what`.
+        principal: who asked for the price, or said that the capacity is gone.
+    """
+
+    what: PoolJumpKind
+    confirmed: int
+    unconfirmed: int
+    principal: str
+    since: datetime | None
+
+    def __str__(self) -> str:
+        if self.what is PoolJumpKind.PRICE:
+            return f"price {usd(self.confirmed)} -> {usd(self.unconfirmed)}"
+        return f"{self.what} {self.confirmed} -> {self.unconfirmed}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class PoolView:
     """A pool as the scheduler keeps it.
 
     Attributes:
         etag: for conditional writes; changes with the spec, not with status, cordon or usage.
         revision: of the newest change of spec, status or cordon.
+        unconfirmed_jumps: what waits for `confirm_pool`; the spec has the price in force.
     """
 
     pool_id: str
@@ -117,6 +139,7 @@ class PoolView:
     etag: str
     revision: int
     node_cordons: tuple[NodeCordon, ...] = ()
+    unconfirmed_jumps: tuple[PoolJump, ...] = ()
 
     @property
     def location(self) -> str:

@@ -119,6 +119,17 @@ class WatchEventKind(Word):
     RESTARTED = "restarted"
 
 
+class PoolJumpKind(Word):
+    """What jumps, and in which unit its values are.
+
+    PRICE: micro-dollars per accelerator-hour. CAPACITY: accelerators.
+    """
+
+    PRICE = "price"
+    CAPACITY = "capacity"
+    UNKNOWN = "unknown"
+
+
 class HealthStatus(Word):
     SERVING = "serving"
     NOT_SERVING = "not_serving"

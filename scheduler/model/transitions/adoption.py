@@ -35,7 +35,10 @@ class RunFacts:
 def adopted(
     state: State, facts: RunFacts, session: LauncherSession, *, run_id: RunId, run_token: int
 ) -> Transaction | None:
-    """The run, claimed by the session; None when it cannot be its replica's live run."""
+    """The run, claimed by the session; None when it cannot be its replica's live run.
+
+    Whether its nodes are free is not asked: its tasks are there. Why nothing newer is: the decision.
+    """
     replica, job = state.replica(facts.replica_id), state.job(facts.job_id)
     pool = state.pool(facts.placement.pool_id)
     if replica is None or job is None or pool is None or run_id != run_id_of(replica.id, facts.run_number):

@@ -5,40 +5,44 @@ from dataclasses import replace
 
 from scheduler.model.errors import IllegalTransition
 from scheduler.model.ids import PoolId
+from scheduler.model.jumps import Word, with_capacity_asked, with_price_asked
 from scheduler.model.pool import Availability, Cordon, Pool, PoolSpec, PoolStatus
 from scheduler.model.records import Key, Kind
 from scheduler.model.state import State
 from scheduler.model.transaction import Check, IsAbsent, IsAt, Put, Transaction
+from scheduler.model.transitions.jumps import refuse_jump_by_market
 
 
-def applied(state: State, pool_id: PoolId, spec: PoolSpec, *, now_ms: int) -> Transaction | None:
+def applied(state: State, pool_id: PoolId, spec: PoolSpec, *, word: Word) -> Transaction | None:
     """The pool with this spec, new or changed; None when it is so already.
+
+    A price that jumps waits for its confirmation, unless the word says that it is meant.
 
     Raises:
         IllegalTransition: the accelerator changes, or, while runs may live, the launcher, the fencing or
-            the names of nodes.
+            the names of nodes; or the market changes what one more accelerator costs by a jump.
     """
     key, old = Key(Kind.POOL, pool_id), state.pool(pool_id)
-    if old is not None and old.spec == spec and not old.deleting:
-        return None
     if old is None:
-        check: Check = IsAbsent(key)
-        pool = Pool(id=pool_id, spec=spec, made_at_ms=now_ms, availability=_availability(spec, None, now_ms))
-    else:
-        _refuse_what_runs_cannot_follow(state, old, spec)
-        check = IsAt(key, state.version(key))
-        availability = _availability(spec, old.availability, now_ms)
-        status = old.status if spec.launcher_id == old.spec.launcher_id else PoolStatus()
-        pool = replace(
-            old,
-            spec=spec,
-            spec_generation=old.spec_generation + 1,
-            status=status,
-            availability=availability,
-            deleting=False,
-            node_cordons=tuple(each for each in old.node_cordons if each.node < spec.node_count),
-        )
-    return _write(pool, check)
+        availability = _availability(spec, None, word.said_at_ms)
+        pool = Pool(id=pool_id, spec=spec, made_at_ms=word.said_at_ms, availability=availability)
+        return _write(pool, IsAbsent(key))
+    _refuse_what_runs_cannot_follow(state, old, spec)
+    refuse_jump_by_market(old, spec, word)
+    in_force, pending = with_price_asked(old, spec, word)
+    pool = replace(
+        old,
+        spec=in_force,
+        status=old.status if spec.launcher_id == old.spec.launcher_id else PoolStatus(),
+        availability=_availability(in_force, old.availability, word.said_at_ms),
+        deleting=False,
+        node_cordons=tuple(each for each in old.node_cordons if each.node < spec.node_count),
+        pending_price=pending,
+    )
+    pool = with_capacity_asked(old, pool, word)
+    if pool == old:
+        return None
+    return _write(replace(pool, spec_generation=old.spec_generation + 1), IsAt(key, state.version(key)))
 
 
 def _availability(spec: PoolSpec, old: Availability | None, now_ms: int) -> Availability | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from scheduler.model.errors import StaleSession
 from scheduler.model.ids import LauncherId, PoolId, Principal
+from scheduler.model.jumps import with_status
 from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX
 from scheduler.model.pool import Pool, PoolStatus
 from scheduler.model.records import Entity, Key, Kind, key_of
@@ -74,14 +75,18 @@ def current_session(state: State, launcher_id: LauncherId, number: int) -> Launc
 
 
 def synchronised(
-    state: State, session: LauncherSession, statuses: Mapping[PoolId, PoolStatus]
+    state: State, session: LauncherSession, statuses: Mapping[PoolId, PoolStatus], *, now_ms: int
 ) -> Transaction | None:
     """The launcher has sent its full state: its pools become ready together; None when that is known.
 
     Together, so that no plan is made for the first of them alone.
     """
     pools = [pool for pool in served_pools(state, session.launcher_id) if pool.id in statuses]
-    changed = [replace(pool, status=statuses[pool.id]) for pool in pools if pool.status != statuses[pool.id]]
+    changed = [
+        with_status(pool, statuses[pool.id], principal=session.principal, now_ms=now_ms)
+        for pool in pools
+        if pool.status != statuses[pool.id]
+    ]
     if session.is_synchronised and not changed:
         return None
     entities: list[Entity] = [*changed[: CHANGES_PER_TRANSACTION_MAX - 1]]
@@ -118,15 +123,16 @@ def expired(state: State, session: LauncherSession, *, fence: Fence) -> Transact
 
 
 def status_reported(
-    state: State, pool: Pool, session: LauncherSession, *, status: PoolStatus
+    state: State, pool: Pool, session: LauncherSession, *, status: PoolStatus, now_ms: int
 ) -> Transaction | None:
     """What the launcher says of a pool; None when it said so before."""
     if pool.status == status:
         return None
     key = Key(Kind.POOL, pool.id)
+    said = with_status(pool, status, principal=session.principal, now_ms=now_ms)
     return Transaction(
         checks=(IsAt(key, state.version(key)), same_session(state, session)),
-        puts=(Put(entity=replace(pool, status=status), replans=True),),
+        puts=(Put(entity=said, replans=True),),
     )
 
 

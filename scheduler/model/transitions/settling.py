@@ -9,6 +9,7 @@ from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX
 from scheduler.model.quarantine import may_be_claimed_unknown
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
+from scheduler.model.retention import Retention
 from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.state import State
 from scheduler.model.transaction import Fence, IsAt, IsPlannedAt, Put, Transaction
@@ -16,9 +17,7 @@ from scheduler.model.transitions.ending import done
 from scheduler.model.transitions.jobs import new_replica
 from scheduler.model.transitions.runs import LiveRun, live_run, stop_requested, withdrawn
 
-RETENTION_MS_MIN = 7 * 24 * 3_600_000  # of jobs after submission, so that a request id is known as long
 OFFER_MS_MIN = 60_000  # a launcher that restarts finds its offers again
-RETENTION_AFTER_END_MS = 24 * 3_600_000
 
 
 def settlements(state: State, *, now_ms: int, fence: Fence) -> Iterator[Transaction]:
@@ -124,14 +123,14 @@ def next_due_ms(state: State) -> int | None:
     return min((each for each in due if each is not None), default=None)
 
 
-def removals(state: State, *, now_ms: int, fence: Fence) -> Iterator[Transaction]:
+def removals(state: State, retention: Retention, *, now_ms: int, fence: Fence) -> Iterator[Transaction]:
     """Jobs whose retention is over, with all that belongs to them; the job itself last."""
     for job in state.finished_jobs():
         assert job.finished_at_ms is not None, job
-        kept_until_ms = max(
-            job.submitted_at_ms + RETENTION_MS_MIN, job.finished_at_ms + RETENTION_AFTER_END_MS
+        ends_at_ms = retention.ends_at_ms(
+            submitted_at_ms=job.submitted_at_ms, finished_at_ms=job.finished_at_ms
         )
-        if kept_until_ms <= now_ms:
+        if ends_at_ms <= now_ms:
             yield from _removed(state, job, fence=fence)
 
 

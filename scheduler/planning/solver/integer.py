@@ -42,12 +42,17 @@ def searched(columns: Columns, *, left: Left, hint: Integers, limits: SearchLimi
     """The best counts of the columns from what is left, starting from the hint."""
     upper = uppers_of(columns, left=left)
     assert (hint <= upper).all(), (hint, upper)
-    scale = scale_of(columns.term, upper)
+    flows = flows_of(left)
+    gains = np.concatenate([columns.term, -flows.tolls])
+    scale = scale_of(np.abs(gains), np.concatenate([upper, np.where(flows.tolls > 0, flows.most, 0)]))
     model = cp_model.CpModel()
     counts = [model.new_int_var(0, most, "") for most in upper.tolist()]
-    add_rows_hold_what_is_free(model, counts, columns, left=left, hint=hint)
+    flowing = [model.new_int_var(0, most, "") for most in flows.most.tolist()]
+    hint_flows(model, flowing, columns, left=left, hint=hint)
+    add_rows_hold_what_is_free(model, counts, columns, left=left, flowing=by_row(flowing, left=left))
     add_bundles_have_so_many_replicas(model, counts, columns, replicas=left.replicas)
-    model.maximize(cp_model.LinearExpr.weighted_sum(counts, (columns.term // scale).tolist()))
+    scaled = np.where(gains < 0, -(-gains // scale), gains // scale)
+    model.maximize(cp_model.LinearExpr.weighted_sum([*counts, *flowing], scaled.tolist()))
     for count, hinted in zip(counts, hint.tolist(), strict=True):
         model.add_hint(count, hinted)
     solver = solver_of(limits)
@@ -87,13 +92,17 @@ def scale_of(term: Integers, upper: Integers) -> int:
 
 
 def add_rows_hold_what_is_free(
-    model: cp_model.CpModel, counts: list[cp_model.IntVar], columns: Columns, *, left: Left, hint: Integers
+    model: cp_model.CpModel,
+    counts: list[cp_model.IntVar],
+    columns: Columns,
+    *,
+    left: Left,
+    flowing: "dict[int, Flowing]",
 ) -> None:
     at_column, at_item = np.nonzero(columns.amounts)
     rows, amounts = columns.rows[at_column, at_item], columns.amounts[at_column, at_item]
     order = np.argsort(rows, kind="stable")
     starts = np.flatnonzero(np.diff(rows[order], prepend=-1))
-    flowing = flows_by_row(model, columns, left=left, hint=hint)
     capacities = capacities_of(left)
     for members in np.split(order, starts[1:]) if len(order) else []:
         row = int(rows[members[0]])
@@ -109,21 +118,26 @@ Flowing = tuple[list[cp_model.IntVar], list[int]]
 """Variables and their signs."""
 
 
-def flows_by_row(
-    model: cp_model.CpModel, columns: Columns, *, left: Left, hint: Integers
-) -> dict[int, Flowing]:
-    """What flows into each quota's row from its children, less what it passes on; hinted too."""
+def by_row(flowing: list[cp_model.IntVar], *, left: Left) -> dict[int, Flowing]:
+    """What flows into each row of quotas and shares from its children, less what it passes on."""
     flows, found = flows_of(left), dict[int, Flowing]()
-    after = left_after(columns, hint, left=left).quotas if len(flows.nodes) else left.quotas
-    hinted = (left.quotas.overflow - after.overflow)[flows.nodes]
-    for node, parent, most, value in zip(*(part.tolist() for part in (*flows, hinted)), strict=True):
-        flow = model.new_int_var(0, most, "")
-        model.add_hint(flow, value)
+    for node, parent, flow in zip(flows.nodes.tolist(), flows.parents.tolist(), flowing, strict=True):
         for row, sign in ((left.pool_rows + node, -1), (left.pool_rows + parent, 1)):
             variables, signs = found.setdefault(row, ([], []))
             variables.append(flow)
             signs.append(sign)
     return found
+
+
+def hint_flows(
+    model: cp_model.CpModel, flowing: list[cp_model.IntVar], columns: Columns, *, left: Left, hint: Integers
+) -> None:
+    if not flowing:
+        return
+    after = left_after(columns, hint, left=left).quotas
+    passed = (left.quotas.overflow - after.overflow)[flows_of(left).nodes]
+    for flow, units in zip(flowing, passed.tolist(), strict=True):
+        model.add_hint(flow, units)
 
 
 def add_bundles_have_so_many_replicas(

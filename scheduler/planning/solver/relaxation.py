@@ -77,7 +77,7 @@ def model_of(columns: Columns, *, left: Left) -> ModelBuilderHelper:
     fill(
         np.zeros(width),
         np.concatenate([np.full(len(columns), np.inf), flows.most]),
-        np.concatenate([columns.term / MICROS, np.zeros(len(flows.nodes))]),
+        np.concatenate([columns.term / MICROS, -flows.tolls / MICROS]),
         np.full(rows + bundles, -np.inf),
         np.concatenate([capacities_of(left), left.replicas]).astype(np.float64),
         matrix,
@@ -87,18 +87,20 @@ def model_of(columns: Columns, *, left: Left) -> ModelBuilderHelper:
 
 
 class Flows(NamedTuple):
-    """What quotas may pass on: int64 arrays by the nodes that have a parent."""
+    """What quotas and shares may pass on: int64 arrays by the nodes that have a parent."""
 
     nodes: Integers
     parents: Integers
     most: Integers
+    tolls: Integers
 
 
 def flows_of(left: Left) -> Flows:
     nodes = np.flatnonzero(left.quotas.parents != NO_PARENT)
     parents = left.quotas.parents[nodes]
     available = left.free[left.pool_rows : -1]
-    return Flows(nodes, parents, np.minimum(left.quotas.overflow[nodes], available[parents]))
+    most = np.minimum(left.quotas.overflow[nodes], available[parents])
+    return Flows(nodes, parents, most, left.quotas.tolls[nodes])
 
 
 def capacities_of(left: Left) -> Integers:

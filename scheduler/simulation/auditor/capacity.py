@@ -9,23 +9,16 @@ from scheduler.model.run import Placement, Run
 SLOWNESS_MAX = 2  # a way that is much slower than the fastest may rightly not be worth the time
 
 
-def faults_of(run: Run, job: Job, pool: Pool, *, others: Sequence[Run]) -> Iterator[str]:
-    """What is wrong with a new run on a pool where `others` live."""
+def faults_of(run: Run, job: Job, pool: Pool) -> Iterator[str]:
+    """What is wrong with a new run on a pool, whatever else lives there."""
     if pool.cordon is not None or pool.deleting or not pool.status.ready:
         yield "the pool takes nothing new"
     yield from _gang_faults(run.placement, job, pool)
     yield from _constraint_faults(job, pool)
-    for share in run.placement.nodes:
-        if share.node in pool.status.unavailable_nodes:
-            yield f"node {share.node} is not available"
-    if pool.spec.slice_groups:
-        yield from _slice_faults(run, pool, others=others)
-    elif pool.spec.node_groups:
-        yield from _node_faults(run, pool, others=others)
-    limit = pool.spec.limit_accelerators
-    live = sum(other.placement.accelerators for other in (run, *others))
-    if limit is not None and live > limit:
-        yield f"{live} accelerators live, the limit is {limit}"
+
+
+def _cordoned(pool: Pool) -> set[int]:
+    return {each.node for each in pool.node_cordons}
 
 
 def _gang_faults(placement: Placement, job: Job, pool: Pool) -> Iterator[str]:
@@ -48,24 +41,6 @@ def _constraint_faults(job: Job, pool: Pool) -> Iterator[str]:
         yield "the job denies the pool"
     if constraints.markets and pool.spec.market not in constraints.markets:
         yield "the job allows other markets only"
-
-
-def _slice_faults(run: Run, pool: Pool, *, others: Sequence[Run]) -> Iterator[str]:
-    topologies = [group.topology for group in pool.spec.slice_groups for _ in range(group.slices)]
-    used = {share.node for other in others for share in other.placement.nodes}
-    for share in run.placement.nodes:
-        if share.node in used:
-            yield f"slice {share.node} is used by another run"
-        if share.node >= len(topologies) or topologies[share.node] != run.placement.slice_topology:
-            yield f"slice {share.node} is not a {run.placement.slice_topology}"
-
-
-def _node_faults(run: Run, pool: Pool, *, others: Sequence[Run]) -> Iterator[str]:
-    sizes = [group.devices_per_node for group in pool.spec.node_groups for _ in range(group.nodes)]
-    for share in run.placement.nodes:
-        used = sum(devices_on(other.placement, share.node) for other in (run, *others))
-        if share.node >= len(sizes) or used > sizes[share.node]:
-            yield f"{used} devices used on node {share.node} of {len(sizes)} nodes {sizes[:1]}"
 
 
 def devices_on(placement: Placement, node: int) -> int:
@@ -94,7 +69,7 @@ def rooms_of(job: Job, pool: Pool, live: Sequence[Run]) -> Iterator[str]:
 def _has_free_slice(topology: str, pool: Pool, live: Sequence[Run]) -> bool:
     topologies = [group.topology for group in pool.spec.slice_groups for _ in range(group.slices)]
     used = {share.node for run in live for share in run.placement.nodes}
-    used.update(pool.status.unavailable_nodes)
+    used.update(pool.status.unavailable_nodes, _cordoned(pool))
     return any(t == topology and number not in used for number, t in enumerate(topologies))
 
 
@@ -103,7 +78,7 @@ def _free_tasks(devices_per_task: int, pool: Pool, live: Sequence[Run]) -> int:
     tasks = 0
     for node, size in enumerate(sizes):
         used = sum(_rounded_devices_on(run.placement, node) for run in live)
-        if node not in pool.status.unavailable_nodes:
+        if node not in pool.status.unavailable_nodes and node not in _cordoned(pool):
             tasks += max(0, size - used) // _power_of_two(devices_per_task)
     return tasks
 

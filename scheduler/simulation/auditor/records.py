@@ -11,7 +11,8 @@ from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Committed, Fence, Outcome, StaleFence, Transaction
-from scheduler.simulation.auditor import capacity, quotas
+from scheduler.simulation.auditor import brakes, capacity, quotas
+from scheduler.simulation.auditor.jumps import JumpsAuditor
 from scheduler.simulation.auditor.steps import step_faults
 from scheduler.simulation.trace import Trace
 from scheduler.simulation.world import World
@@ -82,6 +83,7 @@ class RecordsAuditor:
         self._fence: Fence | None = None
         self._fences: dict[int, tuple[str, str]] = {}
         self.counts: dict[str, int] = {}
+        self.jumps = JumpsAuditor(violated, self.count)
 
     # --- the leader ---
 
@@ -180,11 +182,11 @@ class RecordsAuditor:
         for key in commit.removed:
             self._removed(key)
         for record in commit.records:
-            old = before[key_of(record.entity)]
-            self._check(record, None if old is None else old)
+            self._check(record, before[key_of(record.entity)])
         for record in commit.records:
             if isinstance(record.entity, Replica):
                 self._check_live_run(record.entity)
+        self.jumps.committed(commit, before, self.records)
 
     def _is_same_spec(self, pool: Pool) -> bool:
         held = self.records.get(key_of(pool))
@@ -214,8 +216,6 @@ class RecordsAuditor:
             case LauncherSession() as session:
                 assert before is None or isinstance(before, LauncherSession)
                 self._check_session(session, before)
-            case _:
-                pass
 
     def _check_run(self, run: Run, old: Run | None) -> None:
         if old is None:
@@ -252,10 +252,8 @@ class RecordsAuditor:
             self._violated(f"run {run.id} was placed although its job ends")
         if run.state is not RunState.PLACED:
             return  # it runs there already
-        live = [self.run(run_id) for run_id in self.live.values()]
-        others = [r for r in live if r.pool_id == run.pool_id and r.id != run.id]
-        faults = capacity.faults_of(run, job, pool.entity, others=others)
-        for fault in (*faults, *quotas.faults_of(run, self.records, live)):
+        faults = (*capacity.faults_of(run, job, pool.entity), *brakes.faults_of(run, job, self.records))
+        for fault in (*faults, *quotas.faults_of(run, self.records, map(self.run, self.live.values()))):
             self._violated(f"run {run.id} on {run.pool_id}: {fault}")
 
     def _check_ended(self, run: Run, old: Run) -> None:

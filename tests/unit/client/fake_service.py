@@ -316,6 +316,13 @@ class FakeService(
         self._came("ListFreezes", request, context)
         return fleet_service_pb2.ListFreezesResponse(freezes=self.freezes.values())
 
+    def ConfirmPool(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ConfirmPool", request, context)
+        self.revision += 1
+        pool = self.pools[request.pool_id]
+        del pool.unconfirmed_jumps[:]
+        return fleet_service_pb2.ConfirmPoolResponse(pool=pool, revision=self.revision)
+
     def CordonPool(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("CordonPool", request, context)
         pool = self.pools[request.pool_id]

@@ -16,6 +16,7 @@ from placewright.v1 import job_pb2, pool_pb2
 from tests.unit.client.fake_service import FakeService, a_status, an_info
 
 Run = Callable[..., Result]
+REFUSED = 6
 
 JOB_FILE = """\
 name: pretrain
@@ -362,6 +363,52 @@ def test_watch_ends_with_the_error_of_the_service(run: Run, service: FakeService
 
     assert result.exit_code == 5
     assert "error: not your queue" in result.stderr
+
+
+def with_jumps(service: FakeService) -> None:
+    """A pool whose price and capacity jump."""
+    pool = pool_pb2.Pool(pool_id="gcp-h100", status=pool_pb2.PoolStatus(ready=True))
+    pool.unconfirmed_jumps.add(
+        what=pool_pb2.POOL_JUMP_KIND_PRICE, confirmed=900_000, unconfirmed=900_000_000, principal="olga"
+    )
+    pool.unconfirmed_jumps.add(
+        what=pool_pb2.POOL_JUMP_KIND_CAPACITY, confirmed=64, unconfirmed=0, principal="slurm"
+    )
+    service.pools["gcp-h100"] = pool
+
+
+def test_pools_and_confirm_show_what_waits_for_confirmation(run: Run, service: FakeService) -> None:
+    with_jumps(service)
+
+    assert "ready; unconfirmed: price $0.90 -> $900.00, capacity 64 -> 0" in run("pools").stdout
+    shown = run("confirm", "gcp-h100")
+    assert "price $0.90 -> $900.00, by olga" in shown.stderr
+    assert "to confirm: --price, --capacity" in shown.stderr
+    assert service.requests["ConfirmPool"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "price", "accelerators"),
+    [
+        (["--price"], 900_000_000, None),
+        (["--capacity"], None, 0),
+        (["--price", "--capacity"], 900_000_000, 0),
+    ],
+)
+def test_confirm_sends_the_values_that_it_shows(
+    run: Run, service: FakeService, options: list[str], price: int | None, accelerators: int | None
+) -> None:
+    with_jumps(service)
+
+    result = run("confirm", "gcp-h100", *options)
+
+    assert (result.exit_code, result.stdout) == (0, "gcp-h100\n"), result.output
+    (sent,) = service.requests["ConfirmPool"]
+    field = "price_usd_micros_per_accelerator_hour"
+    assert (getattr(sent, field) if sent.HasField(field) else None) == price
+    assert (sent.accelerators if sent.HasField("accelerators") else None) == accelerators
+    assert "nothing to confirm" in run("confirm", "gcp-h100").stderr
+    assert run("confirm", "gcp-h100", *options).exit_code == REFUSED
 
 
 def test_pools_shows_a_table(run: Run, service: FakeService) -> None:

@@ -20,6 +20,7 @@ from placewright import (
     NodeGroup,
     NotFound,
     PlacewrightError,
+    PoolJumpKind,
     PoolSpec,
     QueueSpec,
     Quota,
@@ -360,6 +361,23 @@ def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> N
     assert client.cohorts() == []
     assert client.force_end_run("main-0000-0-1", "machine is gone").state is RunState.ENDED
     assert all(service.requests[method][0].request_id for method in ("ApplyPool", "CordonPool", "DeletePool"))
+
+
+def test_a_price_that_waits_is_seen_and_confirmed(client: Any, service: FakeService) -> None:
+    pool = pool_pb2.Pool(pool_id="a")
+    pool.unconfirmed_jumps.add(
+        what=pool_pb2.POOL_JUMP_KIND_PRICE, confirmed=900_000, unconfirmed=0, principal="olga"
+    )
+    service.pools["a"] = pool
+
+    (jump,) = client.get_pool("a").unconfirmed_jumps
+    assert (jump.what, jump.confirmed, jump.unconfirmed) == (PoolJumpKind.PRICE, 900_000, 0)
+    assert (str(jump), jump.principal) == ("price $0.90 -> $0.00", "olga")
+    assert client.confirm_pool("a", price_usd_micros=0, etag="e").unconfirmed_jumps == ()
+    (sent,) = service.requests["ConfirmPool"]
+    assert sent.HasField("price_usd_micros_per_accelerator_hour")
+    assert not sent.HasField("accelerators")
+    assert (sent.etag, bool(sent.request_id)) == ("e", True)
 
 
 @pytest.mark.parametrize("limit", [None, 0, 64])

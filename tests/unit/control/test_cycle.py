@@ -9,11 +9,11 @@ from scheduler.model.job import JobPhase
 from scheduler.model.plan import Plan, PlanMethod, WorkLimits
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import ReplicaState
+from scheduler.model.retention import RETENTION_DEFAULT, Retention
 from scheduler.model.run import EndReason, RunState
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
 from scheduler.model.transitions.runs import RUNS_KEPT_PER_REPLICA
-from scheduler.model.transitions.settling import RETENTION_MS_MIN
 from scheduler.planner_process.inline import InlinePlanner
 from tests.builders import PRIORITY_CLASSES, a_pool, a_spec
 from tests.cell import USER, Cell, a_cell, control_settings
@@ -176,7 +176,7 @@ async def test_a_finished_job_is_forgotten_with_all_its_parts_after_its_retentio
         await cell.report(ref, cell.live_run(job_id).id, RunState.ENDED, EndReason.SUCCEEDED)
         await cell.run_cycle()
         request_key = cell.job(job_id).request_key
-        cell.clock.pass_ms(RETENTION_MS_MIN)
+        cell.clock.pass_ms(RETENTION_DEFAULT.after_submission_ms)
 
         await cell.run_cycle()
 
@@ -184,6 +184,24 @@ async def test_a_finished_job_is_forgotten_with_all_its_parts_after_its_retentio
         assert [cell.mirror.state.count(kind) for kind in kinds] == [0, 0, 0]
         assert await cell.memory.get(Key(Kind.PAYLOAD, job_id)) is None
         assert await cell.memory.get(Key(Kind.IDEMPOTENCY, request_key)) is None
+
+
+async def test_a_job_is_kept_as_long_as_both_retentions_say() -> None:
+    retention = Retention(after_submission_ms=300_000, after_end_ms=120_000)
+    async with a_cell(settings=control_settings(retention=retention)) as cell:
+        await cell.apply_pool()
+        ref = await cell.attach()
+        job_id = await cell.running_job(ref)
+        cell.clock.pass_ms(240_000)
+        await cell.report(ref, cell.live_run(job_id).id, RunState.ENDED, EndReason.SUCCEEDED)
+        await cell.run_cycle()
+        kept = []
+        for _ in range(2):
+            cell.clock.pass_ms(61_000)
+            await cell.run_cycle()
+            kept.append(cell.mirror.state.count(Kind.JOB))
+
+        assert kept == [1, 0]
 
 
 class CuttingPlanner(InlinePlanner):

@@ -7,6 +7,9 @@ import pytest
 from scheduler.control.leader import LEADER_LEASE_MS, Leader
 from scheduler.model.errors import LostLeadership
 from scheduler.model.replica import ReplicaState
+from scheduler.model.state import State
+from scheduler.planner_process.inline import InlinePlanner
+from tests.builders import PRIORITY_CLASSES
 from tests.cell import a_cell
 
 
@@ -66,3 +69,30 @@ async def test_a_leader_whose_lease_was_taken_stops_leading() -> None:
 
         leading.cancel()
         await asyncio.gather(leading, return_exceptions=True)
+
+
+class FailsWhenCancelled(InlinePlanner):
+    """A planner that breaks while it is being stopped."""
+
+    async def reset(self, state: State) -> None:  # noqa: ARG002  (the port's signature)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise RuntimeError("it broke while it was being stopped") from None
+
+
+async def test_a_leader_that_is_drained_ends_even_if_its_cycle_fails_at_that_moment() -> None:
+    async with a_cell(planner=FailsWhenCancelled(PRIORITY_CLASSES)) as cell:
+        await cell.memory.release(cell.fence)
+        leader = Leader(cell.tools, cell.memory, holder="second")
+        leading = asyncio.ensure_future(leader.run())
+        await until(lambda: leader.is_leading)
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+        leading.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.wait([leading])
+
+        assert leading.cancelled()
+        assert not leader.is_leading

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.model.ids import LauncherId, Principal
+from scheduler.model.jumps import Word
 from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Transaction
@@ -15,7 +16,7 @@ from scheduler.model.transitions.sessions import (
     opened,
     renewed,
 )
-from tests.builders import NOW_MS, a_pool, a_session, a_state
+from tests.builders import NOW_MS, PRINCIPAL, a_pool, a_session, a_state
 
 LAUNCHER = LauncherId("launcher")
 SHORT_MS, LONG_MS = 30_000, 300_000
@@ -90,9 +91,11 @@ def test_only_another_launcher_makes_a_pool_start_without_a_status(other: Launch
     pool = replace(a_pool(cordoned=True, unavailable_nodes=(0,)), spec_generation=4)
     spec = a_pool(nodes=2, launcher_id=other).spec
 
-    transaction = applied(a_state(pool), pool.id, spec, now_ms=NOW_MS)
+    transaction = applied(a_state(pool), pool.id, spec, word=Word(principal=PRINCIPAL, said_at_ms=NOW_MS))
 
     assert transaction is not None
     (put,) = transaction.puts
-    kept = pool.status if other == LAUNCHER else type(pool.status)()
-    assert put.entity == replace(pool, spec=spec, spec_generation=5, status=kept)
+    kept = (pool.status, 8) if other == LAUNCHER else (type(pool.status)(), None)
+    assert put.entity == replace(
+        pool, spec=spec, spec_generation=5, status=kept[0], confirmed_accelerators=kept[1]
+    )

@@ -58,14 +58,16 @@ def test_searched(left: Left, best: list[int]) -> None:
 def test_a_search_without_work_keeps_the_hint_at_least() -> None:
     hint = np.array([1, 1, 0], dtype=np.int64)
 
+    left = left_with(50, 1, 1, 1)
+
     found = searched(
         KNAPSACK,
-        left=left_with(50, 1, 1, 1),
+        left=left,
         hint=hint,
         limits=SearchLimits(deterministic_time=0.0, random_seed=1),
     )
 
-    assert value_of(KNAPSACK, found.taken) >= 160
+    assert value_of(KNAPSACK, found.taken, left=left) >= 160
 
 
 def test_the_relaxation_prices_the_row() -> None:

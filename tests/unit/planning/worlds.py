@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from scheduler.model.guidance import Guidance
-from scheduler.model.ids import PoolId, QueueName
+from scheduler.model.ids import PoolId, PriorityClassName, QueueName
 from scheduler.model.job import Alternative, Job, Market
 from scheduler.model.plan import PlannedPool, Snapshot, WaitingReplica
 from scheduler.model.pool import Pool
@@ -18,6 +18,8 @@ from scheduler.model.queue import COST, Cohort, Queue, Quota, Resource, cost_uni
 from scheduler.model.run import Run, RunState
 from scheduler.planning.blocks import block_of, chain_of
 from scheduler.planning.quota_rules import excesses, used_now
+from scheduler.planning.room import room_of
+from scheduler.planning.shares import STEP_ENDS_PERMILLE
 from tests.builders import (
     DOLLAR,
     HOUR_MS,
@@ -39,6 +41,7 @@ from tests.builders import (
 )
 
 T = TypeVar("T")
+Line = tuple[QueueName, PriorityClassName]
 GANGS = (
     *("h100:1", "h100:2", "h100:3", "h100:4", "h100:8", "h100:16"),
     *("a100:1", "a100:2", "a100:4", "a100:8", "tpu:2x2", "tpu:2x4"),
@@ -166,21 +169,65 @@ def best_value(snapshot: Snapshot) -> int:
     before = excesses(snapshot, now)
 
     def best_from(
-        index: int, placed: tuple[tuple[int, Alternative], ...], used: Counter[tuple[QueueName, Resource]]
+        index: int,
+        placed: tuple[tuple[int, Alternative], ...],
+        used: Counter[tuple[QueueName, Resource]],
+        useful: Counter[Line],
     ) -> int:
         if index == len(ready):
-            return 0
-        best = best_from(index + 1, placed, used)
+            return -tolls(snapshot, useful)
+        best, job = best_from(index + 1, placed, used, useful), ready[index].job
         for pool, way, term in options(snapshot, ready[index]):
             wanted = (*placed, (pool, way))
-            using = used + use_of(ready[index].job, way, snapshot.pools[pool].pool)
+            using = used + use_of(job, way, snapshot.pools[pool].pool)
             if is_within_quotas(snapshot, before, using) and fits(
                 snapshot.pools[pool], [w for p, w in wanted if p == pool], snapshot.now_ms
             ):
-                best = max(best, term + best_from(index + 1, wanted, using))
+                more = useful + Counter({(job.spec.queue, job.spec.priority_class): units_of(job, way)})
+                best = max(best, term + best_from(index + 1, wanted, using, more))
         return best
 
-    return best_from(0, (), now)
+    return best_from(0, (), now, Counter())
+
+
+def units_of(job: Job, way: Alternative) -> int:
+    """Thousandths of a useful accelerator, as they count for the queue's share."""
+    assert job.spec.training is not None
+    if job.spec.training.estimated_duration_ms is None:
+        return way.gang_speed_permille
+    return max(each.gang_speed_permille for each in job.spec.alternatives)
+
+
+def tolls(snapshot: Snapshot, useful: Counter[Line]) -> int:
+    """What the shares cost that so much new work takes: V/20 for each accelerator and each step below it."""
+    used = Counter[str]()
+    for each in snapshot.usage:
+        used[each.queue] += each.useful_permille
+    queues = {each.job.spec.queue for each in snapshot.waiting} | set(used)
+    if len(queues) < 2:
+        return 0
+    weights = {planned.queue.name: planned.queue.weight_permille for planned in snapshot.queues}
+    of_all = sum(weights.get(QueueName(queue), 1_000) for queue in queues)
+    total = 0
+    for (queue, class_name), units in useful.items():
+        share = fleet_permille(snapshot) * weights.get(queue, 1_000) // of_all
+        toll = snapshot.priority_classes[class_name].worth_usd_micros // 20_000
+        for end in STEP_ENDS_PERMILLE:
+            room_below = max(0, share * end // 1_000 - used[queue])
+            total += toll * max(0, units - room_below)
+    return total
+
+
+def fleet_permille(snapshot: Snapshot) -> int:
+    speeds: dict[str, int] = {}
+    for each in snapshot.waiting:
+        for way in each.job.spec.alternatives:
+            speeds[way.accelerator] = max(speeds.get(way.accelerator, 0), way.speed_permille)
+    free = 0
+    for planned in snapshot.pools:
+        room = room_of(planned.pool, planned.live_runs, now_ms=snapshot.now_ms)
+        free += room.accelerators * speeds.get(planned.pool.spec.accelerator, 0)
+    return free + sum(each.useful_permille for each in snapshot.usage)
 
 
 def use_of(job: Job, way: Alternative, pool: Pool) -> Counter[tuple[QueueName, Resource]]:

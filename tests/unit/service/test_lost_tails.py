@@ -1,19 +1,25 @@
 """What becomes of runs when the store has lost its newest writes: docs/decisions/lost-tails.md."""
 
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from scheduler.model.errors import IllegalTransition, NotFound, StaleSession
 from scheduler.model.ids import JobId, Principal
+from scheduler.model.plan import Plan, WorkLimits
+from scheduler.model.pool import PoolStatus
 from scheduler.model.records import Key, Kind
 from scheduler.model.run import EndReason, Run, RunState
-from scheduler.model.transaction import Transaction
+from scheduler.model.transaction import Outcome, Transaction
 from scheduler.model.transitions.adoption import RunFacts
+from scheduler.planner_process.inline import InlinePlanner
 from scheduler.service.fleet import Caller
 from scheduler.service.launchers import Report, SessionRef
-from tests.builders import a_pool
-from tests.cell import Cell, a_cell
+from scheduler.state.memory import MemoryStore
+from tests.builders import PRIORITY_CLASSES, a_pool
+from tests.cell import Cell, ManualClock, a_cell
 
 ALICE = Principal("alice")
 
@@ -212,3 +218,70 @@ async def test_an_offer_whose_launcher_stays_away_can_be_declared_ended() -> Non
         await cell.fleet.force_end_run(run.id, reason="its machines are gone", caller=caller)
 
         assert cell.run(run.id).end_reason is EndReason.LOST
+
+
+class StoreThatLosesClaims:
+    """Fails over to a replica that has not seen it as soon as a claim is written, before it is answered."""
+
+    def __init__(self, memory: MemoryStore) -> None:
+        self._memory = memory
+
+    async def transact(self, transactions: Sequence[Transaction]) -> Sequence[Outcome]:
+        outcomes = await self._memory.transact(transactions)
+        puts = [put.entity for transaction in transactions for put in transaction.puts]
+        if any(isinstance(entity, Run) and entity.state is RunState.STARTING for entity in puts):
+            self._memory.fail_over(lag_commits=1)
+        return outcomes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._memory, name)
+
+
+async def test_a_claim_that_the_store_lost_before_its_answer_is_not_given() -> None:
+    memory = MemoryStore(clock := ManualClock())
+    async with a_cell(store=StoreThatLosesClaims(memory), memory=memory, clock=clock) as cell:
+        ref, job_id, _ = await submitted(cell)
+        await cell.run_cycle()
+        offered = cell.live_run(job_id)
+
+        with pytest.raises(StaleSession):
+            await cell.claim(ref, offered.id)
+
+        assert cell.live_run(job_id).state is RunState.PLACED
+
+
+class InterruptedPlanner(InlinePlanner):
+    """A planner in the middle of whose next plan something happens."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def plan(self, *, now_ms: int, limits: WorkLimits) -> AsyncGenerator[Plan, None]:
+        async for plan in super().plan(now_ms=now_ms, limits=limits):
+            yield plan
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
+
+
+async def test_a_plan_of_the_history_before_is_not_committed() -> None:
+    planner = InterruptedPlanner(PRIORITY_CLASSES)
+    async with a_cell(planner=planner) as cell:
+        ref, first, _ = await submitted(cell)
+        await cell.run_cycle()
+        second = (await cell.submit()).view.job.id
+        await cell.run_cycle()
+        offered, since = cell.live_run(first), cell.mirror.state.revision
+        await cell.claim(ref, offered.id)
+        await cell.report(ref, offered.id, RunState.ENDED, EndReason.INFRASTRUCTURE)
+
+        async def lose_the_end() -> None:
+            await lose(cell, since=since)
+            ref = await reopened(cell)
+            await cell.launchers.synchronise(ref, {offered.pool_id: PoolStatus(ready=True)})
+
+        planner.meanwhile = lose_the_end
+        await cell.run_cycle()
+
+        assert planner.meanwhile is None
+        assert cell.live_run(first).id == offered.id
+        assert cell.replica(second).live_run is None

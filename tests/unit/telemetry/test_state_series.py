@@ -9,6 +9,7 @@ from scheduler.model.deferral import Deferral, DeferralReason
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId, QueueName, Revision
 from scheduler.model.job import JobPhase
+from scheduler.model.pool import CapacityFall, PendingPrice
 from scheduler.model.queue import COST
 from scheduler.model.records import key_of
 from scheduler.model.replica import ReplicaState
@@ -156,6 +157,29 @@ def test_made_up_queue_names_end_in_one_label(metrics: Metrics) -> None:
 
     other = {"queue": state_series.OTHER_QUEUES, "priority_class": "standard"}
     assert value(metrics, "replicas", state=ReplicaState.WAITING, **other) == 11
+
+
+def test_jumps_are_told_by_pool_until_they_are_confirmed(metrics: Metrics) -> None:
+    waits = PendingPrice(usd_micros_per_accelerator_hour=0, principal=PRINCIPAL, asked_at_ms=NOW_MS)
+    fallen = CapacityFall(principal=PRINCIPAL, fallen_at_ms=NOW_MS)
+    pools = (
+        replace(a_pool("a"), pending_price=waits),
+        replace(a_pool("b", unavailable_nodes=(0,)), confirmed_accelerators=8, capacity_fall=fallen),
+    )
+
+    metrics.state.observe(a_state(*pools), NOW_MS)
+
+    found = {
+        (pool, what): value(metrics, "pool_jumps_unconfirmed", pool=pool, what=what)
+        for pool in ("a", "b")
+        for what in ("price", "capacity")
+    }
+    assert found == {("a", "price"): 1, ("a", "capacity"): 0, ("b", "price"): 0, ("b", "capacity"): 1}
+    price = "pool_price_usd_per_accelerator_hour"
+    assert value(metrics, price, pool="a", accelerator="h100", provider="gcp", market="reserved") == 2
+
+    metrics.state.observe(a_state(a_pool("a")), NOW_MS)
+    assert value(metrics, "pool_jumps_unconfirmed", pool="a", what="price") == 0
 
 
 def test_freezes_are_counted_by_scope(metrics: Metrics) -> None:

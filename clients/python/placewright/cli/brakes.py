@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -99,6 +100,42 @@ def freezes(
             name=lambda each: each.scope,
             table=_print_freezes,
         )
+
+
+@brakes.command()
+def confirm(
+    context: typer.Context,
+    pool_id: Annotated[str, typer.Argument(metavar="POOL", help="The pool's id.")],
+    price: Annotated[bool, typer.Option("--price", help="The price that waits is meant.")] = False,
+    capacity: Annotated[bool, typer.Option("--capacity", help="The capacity is really gone.")] = False,
+    request_id: RequestIdOption = "",
+    output: OutputOption = Output.NAME,
+    address: AddressOption = None,
+) -> None:
+    """Confirm a pool's jump of price or capacity; with neither option, show what waits."""
+    with exits.connected(address or context.obj) as client:
+        from placewright.cli.tables import age, print_pools
+
+        pool, now = client.get_pool(pool_id), datetime.now(timezone.utc)
+        for jump in pool.unconfirmed_jumps:
+            exits.tell(f"{pool_id}: {jump}, by {jump.principal} {age(jump.since, now)} ago")
+        values = {str(jump.what): jump.unconfirmed for jump in pool.unconfirmed_jumps}
+        if not (price or capacity):
+            options = ", ".join(f"--{what}" for what in values)
+            exits.tell(f"to confirm: {options}" if values else f"{pool_id}: nothing to confirm")
+            return
+        for option, is_given in (("price", price), ("capacity", capacity)):
+            if is_given and option not in values:
+                exits.tell(f"error: --{option}: {pool_id} has no {option} to confirm")
+                raise typer.Exit(exits.REFUSED)
+        taken = client.confirm_pool(
+            pool_id,
+            price_usd_micros=values["price"] if price else None,
+            accelerators=values["capacity"] if capacity else None,
+            request_id=request_id or None,
+        )
+        exits.tell(f"{pool_id}: confirmed")
+        print_one(taken, output, name=pool_id, table=lambda one: print_pools([one]))
 
 
 def _print_freezes(found: Sequence[Freeze]) -> None:

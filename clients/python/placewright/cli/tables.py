@@ -135,6 +135,12 @@ def pool_row(pool: PoolView) -> tuple[str, ...]:
 
 
 def pool_state(pool: PoolView) -> str:
+    """Whether it takes anything new, and what jumps and is not confirmed."""
+    jumps = ", ".join(str(jump) for jump in pool.unconfirmed_jumps)
+    return f"{_openness(pool)}; unconfirmed: {jumps}" if jumps else _openness(pool)
+
+
+def _openness(pool: PoolView) -> str:
     if pool.deleting:
         return "deleting"
     if pool.cordon is not None:

@@ -9,18 +9,42 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ApplyPoolRequest(_message.Message):
-    __slots__ = ("pool_id", "spec", "etag", "request_id")
+    __slots__ = ("pool_id", "spec", "etag", "request_id", "confirm_jumps")
     POOL_ID_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIRM_JUMPS_FIELD_NUMBER: _ClassVar[int]
     pool_id: str
     spec: _pool_pb2.PoolSpec
     etag: str
     request_id: str
-    def __init__(self, pool_id: _Optional[str] = ..., spec: _Optional[_Union[_pool_pb2.PoolSpec, _Mapping]] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    confirm_jumps: bool
+    def __init__(self, pool_id: _Optional[str] = ..., spec: _Optional[_Union[_pool_pb2.PoolSpec, _Mapping]] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ..., confirm_jumps: _Optional[bool] = ...) -> None: ...
 
 class ApplyPoolResponse(_message.Message):
+    __slots__ = ("pool", "revision")
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    pool: _pool_pb2.Pool
+    revision: int
+    def __init__(self, pool: _Optional[_Union[_pool_pb2.Pool, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class ConfirmPoolRequest(_message.Message):
+    __slots__ = ("pool_id", "etag", "request_id", "price_usd_micros_per_accelerator_hour", "accelerators")
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_USD_MICROS_PER_ACCELERATOR_HOUR_FIELD_NUMBER: _ClassVar[int]
+    ACCELERATORS_FIELD_NUMBER: _ClassVar[int]
+    pool_id: str
+    etag: str
+    request_id: str
+    price_usd_micros_per_accelerator_hour: int
+    accelerators: int
+    def __init__(self, pool_id: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ..., price_usd_micros_per_accelerator_hour: _Optional[int] = ..., accelerators: _Optional[int] = ...) -> None: ...
+
+class ConfirmPoolResponse(_message.Message):
     __slots__ = ("pool", "revision")
     POOL_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]

