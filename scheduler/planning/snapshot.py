@@ -1,7 +1,7 @@
 """The snapshot that a plan rests on, taken from the live state."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 
 from scheduler.model.ids import AcceleratorName, PriorityClassName, QueueName
@@ -64,15 +64,28 @@ def snapshot_of(
 
 def usage_of(state: State) -> tuple[Usage, ...]:
     """What live runs use, by queue and accelerator."""
+    slices = usage_in_slices(state)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            found: tuple[Usage, ...] = end.value
+            return found
+
+
+def usage_in_slices(state: State) -> Generator[None, None, tuple[Usage, ...]]:
+    """As `usage_of`, yielding after each pool; the state may move on meanwhile."""
     accelerators, charged = Counter[tuple[QueueName, AcceleratorName]](), Counter[tuple[str, str]]()
     useful = Counter[tuple[str, str]]()
-    for run in state.all_live_runs():
-        job = state.job(run.job_id)
-        assert job is not None, run
-        line = (job.spec.queue, run.placement.accelerator)
-        accelerators[line] += run.placement.accelerators
-        charged[line] += run.placement.charged_usd_micros_per_hour
-        useful[line] += job.spec.alternatives[run.placement.alternative_index].gang_speed_permille
+    for pool in state.pools():
+        for run in state.live_runs(pool.id):
+            job = state.job(run.job_id)
+            assert job is not None, run
+            line = (job.spec.queue, run.placement.accelerator)
+            accelerators[line] += run.placement.accelerators
+            charged[line] += run.placement.charged_usd_micros_per_hour
+            useful[line] += job.spec.alternatives[run.placement.alternative_index].gang_speed_permille
+        yield
     return tuple(
         Usage(
             queue=line[0],

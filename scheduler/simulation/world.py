@@ -15,7 +15,9 @@ from scheduler.model.job import (
     Training,
 )
 from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
+from scheduler.model.queue import Cohort, Queue
 from scheduler.simulation.day import DAY_MS, Lull, lulls_of, time_of_day
+from scheduler.simulation.quota_draws import QUEUES, holders_of
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -30,6 +32,7 @@ LONG_WORK_SHARE = 0.4
 LONG_EVERY = 100  # one world in so many is busy for an hour
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
 GUARDS_RUNS = (1, 4, 100)
+QUOTA_CHANGES = 6
 CLASSES = ("frontier", "standard", "batch")
 
 
@@ -111,6 +114,8 @@ class World:
         mass_loss_guard_runs: of every service process.
         brakes_every_ms: at most, from one brake's end to the next; None: nobody is at the brakes.
         lulls: in order, all of them while it is busy.
+        holders: of quotas, each after the cohort that it is in.
+        quotas_change_every_ms: at most; None: never.
     """
 
     seed: int
@@ -126,6 +131,8 @@ class World:
     mass_loss_guard_runs: int
     brakes_every_ms: int | None = None
     lulls: tuple[Lull, ...] = ()
+    holders: tuple[Queue | Cohort, ...] = ()
+    quotas_change_every_ms: int | None = None
 
     @property
     def launchers(self) -> tuple[LauncherId, ...]:
@@ -141,7 +148,20 @@ def world_of(seed: int, *, with_faults: bool, hours: int | None = None) -> World
     With `hours` it is busy for so long without a lull; troubles are rarer and work is longer in proportion.
     """
     world = _world_of(seed, with_faults=with_faults)
-    return _day_of(world) if hours is None else _stretched(world, busy_ms=hours * HOUR_MS)
+    return _with_quotas(
+        _day_of(world) if hours is None else _stretched(world, busy_ms=hours * HOUR_MS),
+        change_every_ms=MINUTE_MS if hours is None else hours * HOUR_MS // QUOTA_CHANGES,
+    )
+
+
+def _with_quotas(world: World, *, change_every_ms: int) -> World:
+    """Its jobs are of several queues, where there are holders of quotas; these change now and then."""
+    draw = Random(f"{world.seed}/quotas")
+    holders = holders_of(draw)
+    if not holders:
+        return world
+    jobs = (replace(job, spec=replace(job.spec, queue=draw.choice(QUEUES))) for job in world.jobs)
+    return replace(world, jobs=tuple(jobs), holders=holders, quotas_change_every_ms=change_every_ms)
 
 
 def _day_of(world: World) -> World:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,8 +18,9 @@ from scheduler.model.brakes import Freeze
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
-from scheduler.model.plan import PlannedPool
+from scheduler.model.plan import PlannedPool, Usage
 from scheduler.model.pool import NodeGroup, Pool
+from scheduler.model.queue import Cohort, Queue
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload, Record
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
@@ -29,7 +30,8 @@ from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
 from scheduler.model.view import usable_accelerators
-from scheduler.planning import snapshot
+from scheduler.planning import problem, snapshot, verify
+from scheduler.planning.quotas import NO_QUOTAS, Quotas, quotas_of
 from scheduler.service import launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
@@ -41,7 +43,7 @@ from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.simulation import Parts, Result, simulate
 from scheduler.simulation.store import Store
-from scheduler.simulation.world import Faults, Trouble, World, world_of
+from scheduler.simulation.world import NO_FAULTS, Faults, Trouble, World, world_of
 
 SEEDS_MAX = 40
 
@@ -313,6 +315,17 @@ def due_where_nothing_is_left_ms(state: State, job: Job, run: Run) -> int | None
     return due_at_ms(state, job, run) if is_left or run.stop_reason else 0
 
 
+def no_quotas(*_: object) -> Quotas:
+    return Quotas(NO_QUOTAS, (), (), {})
+
+
+def half_of_the_quotas(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterable[Usage]) -> Quotas:
+    quotas = quotas_of(queues, cohorts, usage)
+    left = quotas.trees
+    trees = left._replace(local=left.local // 2, overflow=left.overflow // 2)
+    return quotas._replace(trees=trees)
+
+
 CASES = [
     Case(
         id="store_that_does_not_check_the_fence",
@@ -473,6 +486,17 @@ CASES = [
         finds="is stopped as timeout while pool-. jumps",
         faults=MISHAPS,
         broken=[(settling, "due_at_ms", due_where_nothing_is_left_ms)],
+    ),
+    Case(
+        id="plans_without_quotas",
+        finds="is exceeded by",
+        broken=[(problem, "quotas_of", no_quotas), (verify, "excesses", lambda *_: {})],
+    ),
+    Case(
+        id="quotas_that_leave_less_than_there_is",
+        finds="waits although .* has room",
+        faults=NO_FAULTS,
+        broken=[(problem, "quotas_of", half_of_the_quotas)],
     ),
     Case(
         id="watch_that_resumes_without_what_it_missed",
