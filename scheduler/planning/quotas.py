@@ -120,6 +120,8 @@ class Quotas(NamedTuple):
         self, queue: QueueName, accelerator: str, *, accelerators: int, charged: int
     ) -> tuple[tuple[int, int], ...]:
         """Nodes and amounts that a placement uses; `charged` in micro-dollars per hour."""
+        if not self.leaves:
+            return ()
         amounts = ((Resource(accelerator), accelerators), (COST, cost_units(charged)))
         found = ((self.leaves.get((queue, resource)), amount) for resource, amount in amounts)
         return tuple((node, amount) for node, amount in found if node is not None and amount)
