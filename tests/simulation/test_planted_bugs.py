@@ -352,6 +352,7 @@ CASES = [
         id="stream_that_drops_an_event",
         finds="was told of commit",
         parts=Parts(store=LosingStore),
+        first_seed=1,  # in world 0 only the last commit of all is dropped, after which none is told
     ),
     Case(
         id="watch_that_drops_an_event",
