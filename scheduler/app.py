@@ -228,7 +228,7 @@ def _api(settings: Settings, metrics: Metrics) -> Callable[[Parts], Server]:
 async def _leader(
     settings: Settings, parts: Parts, leadership: Leadership, metrics: Metrics, stack: AsyncExitStack
 ) -> Leader:
-    planner = ProcessPlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES})
+    planner = ProcessPlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES}, settings.disruption)
     stack.push_async_callback(planner.close)
     await planner.warm_up()
     tools = Tools(

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from scheduler.codec.commits import decode_commit
 from scheduler.codec.plans import encode_plan
+from scheduler.model.disruption import DisruptionBudget
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.ids import History
 from scheduler.model.state import State
@@ -80,12 +81,14 @@ class Served:
     def __init__(self) -> None:
         self._state = State(History(""))
         self._priority_classes: PriorityClasses = {}
+        self._disruption = DisruptionBudget()
 
     def answers(self, message: ToPlanner) -> Iterator[FromPlanner]:
         match message:
             case Configure():
                 os.nice(message.niceness)
                 self._priority_classes = {one.name: one for one in message.priority_classes}
+                self._disruption = message.disruption
             case Reset():
                 self._state = State(message.history)
             case Observe():
@@ -100,6 +103,7 @@ class Served:
                 now_ms=asked.now_ms,
                 limits=asked.limits,
                 priority_classes=self._priority_classes,
+                disruption=self._disruption,
             ):
                 yield Planned(encode_plan(plan))
         except (PlannerFailed, AssertionError) as error:

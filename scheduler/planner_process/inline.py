@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.plan import Plan, WorkLimits
 from scheduler.model.state import State
@@ -12,8 +13,10 @@ from scheduler.planner_process.planning_run import PriorityClasses, copy_of, pla
 class InlinePlanner:
     """`Planner` without a process."""
 
-    def __init__(self, priority_classes: PriorityClasses) -> None:
-        self._priority_classes = priority_classes
+    def __init__(
+        self, priority_classes: PriorityClasses, disruption: DisruptionBudget = DISRUPTION_DEFAULT
+    ) -> None:
+        self._priority_classes, self._disruption = priority_classes, disruption
         self._state: State | None = None
         self._is_interrupted = False
 
@@ -33,7 +36,11 @@ class InlinePlanner:
         self._is_interrupted = False
         try:
             plans = plans_of(
-                self._state, now_ms=now_ms, limits=limits, priority_classes=self._priority_classes
+                self._state,
+                now_ms=now_ms,
+                limits=limits,
+                priority_classes=self._priority_classes,
+                disruption=self._disruption,
             )
             for plan in plans:
                 yield plan

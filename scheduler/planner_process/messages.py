@@ -2,6 +2,7 @@
 
 import msgspec
 
+from scheduler.model.disruption import DisruptionBudget
 from scheduler.model.ids import History, Revision
 from scheduler.model.plan import WorkLimits
 from scheduler.model.priority import PriorityClass
@@ -14,6 +15,7 @@ class Configure(msgspec.Struct, tag=True):
 
     niceness: int
     priority_classes: list[PriorityClass]
+    disruption: DisruptionBudget
 
 
 class Reset(msgspec.Struct, tag=True):

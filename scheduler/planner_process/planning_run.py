@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from scheduler.codec.commits import commits_of
+from scheduler.model.disruption import DisruptionBudget
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.ids import PriorityClassName
 from scheduler.model.plan import Plan, Snapshot, WorkLimits
@@ -18,14 +19,19 @@ PriorityClasses = Mapping[PriorityClassName, PriorityClass]
 
 
 def plans_of(
-    state: State, *, now_ms: int, limits: WorkLimits, priority_classes: PriorityClasses
+    state: State,
+    *,
+    now_ms: int,
+    limits: WorkLimits,
+    priority_classes: PriorityClasses,
+    disruption: DisruptionBudget,
 ) -> Iterator[Plan]:
     """The floor, then the improved plan.
 
     Raises:
         PlannerFailed: a plan breaks a rule.
     """
-    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
+    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes, disruption=disruption)
     for plan in plans(snapshot, limits=limits):
         yield verified(snapshot, plan)
 

@@ -89,7 +89,7 @@ class Simulation:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._violation: Violation | None = None
         trace = Trace(self._clock.elapsed_ms)
-        self.records = RecordsAuditor(self._violated, self._clock.awake_ms, trace, world=world)
+        self.records = RecordsAuditor(self._violated, self._clock, trace, world=world)
         self.promises = PromisesAuditor(self.records, self._violated)
         self.rules = RulesAuditor(self.records, self._violated)
         self.memory = MemoryStore(self._clock)

@@ -35,6 +35,8 @@ QUOTA = queue_pb2.Quota(resource="h100", nominal=8, borrowing_limit=8, lending_l
 SUBMISSION = a_submission(
     max_duration=DAY,
     grace_period=DAY,
+    min_runtime=DAY,
+    preemptible=False,
     training=job_pb2.Training(estimated_duration=DAY),
     constraints=job_pb2.Constraints(
         allowed_pools=["pool"], allowed_locations=[job_pb2.Location(provider="aws")]

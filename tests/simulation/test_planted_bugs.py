@@ -18,7 +18,8 @@ from scheduler.model.brakes import Freeze
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
-from scheduler.model.plan import PlannedPool, Usage
+from scheduler.model.occupancy import Occupancy, is_waiting, occupancy_of
+from scheduler.model.plan import PlannedPool, RunningReplica, Usage
 from scheduler.model.pool import NodeGroup, Pool
 from scheduler.model.queue import Cohort, Queue
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload, Record
@@ -26,13 +27,14 @@ from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, IsAbsent, Outcome, Transaction
+from scheduler.model.transitions import preemption as preemption_moves
 from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
 from scheduler.model.view import usable_accelerators
-from scheduler.planning import problem, snapshot, verify
+from scheduler.planning import books, guarantee, holding, problem, room, snapshot, stop_rules, verify, victims
 from scheduler.planning.quotas import NO_QUOTAS, Quotas, quotas_of
-from scheduler.service import launchers
+from scheduler.service import desired, launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
 from scheduler.service.watch import Watches
@@ -43,7 +45,7 @@ from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.simulation import Parts, Result, simulate
 from scheduler.simulation.store import Store
-from scheduler.simulation.world import NO_FAULTS, Faults, Trouble, World, world_of
+from scheduler.simulation.world import NO_FAULTS, TIGHT, Faults, Trouble, World, world_of
 
 SEEDS_MAX = 40
 
@@ -291,6 +293,16 @@ async def told_of_nothing(stream: Stream, report: Report) -> bool:
     return False
 
 
+def in_any_case(each: RunningReplica, *_: object) -> bool:
+    """Whatever its job says."""
+    return each.run.state in victims.STOPPABLE and not is_waiting(each.run)
+
+
+def nothing_that_waits(live_runs: Sequence[Run]) -> Occupancy:
+    """As if what waits for runs to end, and those runs, held no room."""
+    return Occupancy(occupancy_of(live_runs).others, (), ())
+
+
 SHORT_OUTAGES = Faults(chaos_every_ms=10_000, chaos=(Trouble.STORE_IS_AWAY,))
 
 STALLS = Faults(chaos_every_ms=20_000, chaos=(Trouble.SERVICE_STALLS,), slow_permille=100, lag_ms=500)
@@ -448,7 +460,7 @@ CASES = [
     ),
     Case(
         id="replicas_placed_before_launchers_have_said_what_they_hold",
-        finds="live at once|started twice",
+        finds="live at once|started twice|devices used|used by another",
         faults=LOST_TAILS,
         broken=[(quarantine, "awaited", lambda _: []), (snapshot, "awaited", lambda _: [])],
     ),
@@ -498,6 +510,35 @@ CASES = [
         finds="waits although .* has room",
         faults=NO_FAULTS,
         broken=[(problem, "quotas_of", half_of_the_quotas)],
+    ),
+    Case(
+        id="place_that_does_not_wait_for_what_it_preempts",
+        finds="was claimed while",
+        broken=[(run_moves, "awaited_by", lambda *_: []), (desired, "awaited_by", lambda *_: [])],
+    ),
+    Case(
+        id="planner_that_stops_protected_runs",
+        finds="not preemptible|its job is held|is frozen|it had run for",
+        broken=[
+            (victims, "may_be_stopped", in_any_case),
+            (stop_rules, "reasons_not_to_stop", lambda *_: iter(())),
+            (guarantee, "reasons_not_to_stop", lambda *_: iter(())),
+        ],
+    ),
+    Case(
+        id="stops_that_no_replica_remembers",
+        finds="times within an hour|were within an hour",
+        world={"disruption": TIGHT},
+        broken=[(preemption_moves, "remembered", lambda replica, *_, **__: replica)],
+    ),
+    Case(
+        id="room_that_something_waits_for_given_out_at_once",
+        finds="devices used|used by another|the limit is|the planner failed",
+        broken=[
+            (room, "occupancy_of", nothing_that_waits),
+            (books, "occupancy_of", nothing_that_waits),
+            (holding, "occupancy_of", nothing_that_waits),
+        ],
     ),
     Case(
         id="watch_that_resumes_without_what_it_missed",
