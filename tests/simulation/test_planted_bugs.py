@@ -445,7 +445,7 @@ CASES = [
         faults=Faults(request_lost_permille=400, reply_lost_permille=400),
         world={"leases_change_every_ms": 15_000},
         pools={"self_fencing": True},
-        first_seed=15,
+        first_seed=55,
         broken=[(sessions, "lease_duration_ms", shortest_lease_at_once)],
     ),
     Case(
@@ -472,7 +472,7 @@ CASES = [
     ),
     Case(
         id="run_that_is_not_adopted_and_not_stopped",
-        finds="live at once|ended or is unknown|after its end|really lives",
+        finds="live at once|ended or is unknown|after its end|really lives|while its tasks live",
         faults=LOST_TAILS,
         broken=[(launchers, "adopted", lambda *_, **__: None), (Stream, "tell_of_run", told_of_nothing)],
     ),
