@@ -514,6 +514,7 @@ CASES = [
     Case(
         id="place_that_does_not_wait_for_what_it_preempts",
         finds="was claimed while",
+        first_seed=7,
         broken=[(run_moves, "awaited_by", lambda *_: []), (desired, "awaited_by", lambda *_: [])],
     ),
     Case(
@@ -528,12 +529,14 @@ CASES = [
     Case(
         id="stops_that_no_replica_remembers",
         finds="times within an hour|were within an hour",
+        first_seed=10,
         world={"disruption": TIGHT},
         broken=[(preemption_moves, "remembered", lambda replica, *_, **__: replica)],
     ),
     Case(
         id="room_that_something_waits_for_given_out_at_once",
         finds="devices used|used by another|the limit is|the planner failed",
+        first_seed=7,
         broken=[
             (room, "occupancy_of", nothing_that_waits),
             (books, "occupancy_of", nothing_that_waits),
