@@ -312,7 +312,7 @@ CASES = [
         finds="while its tasks live",
         faults=Faults(request_lost_permille=400, reply_lost_permille=400),
         world={"leases_change_every_ms": 30_000},
-        first_seed=60,
+        first_seed=84,
         broken=[(sessions, "lease_duration_ms", shortest_lease_at_once)],
     ),
     Case(
