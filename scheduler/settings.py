@@ -56,7 +56,8 @@ class Settings(BaseSettings):
         redis_tls_key: its private key, PEM.
         durability: what has happened before a write is answered: everysec, always or replicated.
         replicas_in_sync: how many of the store's replicas must have a write in durability replicated.
-        fleet: a fleet file; its pools are created where they are missing, and nothing is overwritten.
+        fleet: a fleet file; its pools, cohorts and queues are created where they are missing, and nothing is
+            overwritten.
         token_file: who may call; without it everybody over loopback.
         tls_certificate: certificate chain, PEM; goes with `tls_key`.
         tls_key: private key, PEM.

@@ -30,9 +30,9 @@ POOL, NODES, DEVICES = "own", 4, 8
 GANG_TASKS = 2
 
 
-def the_pool(*, self_fencing: bool) -> dict[str, object]:
+def the_pool(*, self_fencing: bool, lease_s: int = LEASE_S) -> dict[str, object]:
     """The pool that the story's jobs run on."""
-    return a_pool(POOL, nodes=NODES, self_fencing=self_fencing, lease_duration_seconds=LEASE_S)
+    return a_pool(POOL, nodes=NODES, self_fencing=self_fencing, lease_duration_seconds=lease_s)
 
 
 def is_gang(name: str) -> bool:

@@ -93,7 +93,7 @@ class Server:
             FleetServicer(parts, vocabulary.catalogue), self._server
         )
         queue_service_pb2_grpc.add_QueueServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
-            QueueServicer(parts), self._server
+            QueueServicer(parts, vocabulary.catalogue), self._server
         )
         launcher_service_pb2_grpc.add_LauncherServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             LauncherServicer(parts), self._server

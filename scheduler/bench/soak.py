@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RATES = Rates(submits=10.0, gets=20.0, lists=0.5, cancels=1.0, watches=4)
 SAMPLE_EVERY_S = 10.0
+MINUTES_TO_JUDGE_MIN = 15
 POOLS, NODES, LAUNCHER = 4, 24, "bench"
 SECONDS_OF_WORK = (1.0, 2.0, 4.0, 8.0, 16.0)
 GANGS = ("h100:1", "h100:2", "h100:8", "h100:8x2")
@@ -78,6 +79,8 @@ def run(*, minutes: float, seed: int, out: Path | None) -> list[Row]:
         f"Other processes used {others:.2f} cores before it began. The first third is warm-up.",
         f"Failed: {soaked.failed or 'none'}; watches that lost their position: {soaked.restarts}.",
     ]
+    if minutes < MINUTES_TO_JUDGE_MIN:
+        notes.append(f"Too short to judge by: memory is steady after some of {MINUTES_TO_JUDGE_MIN} minutes.")
     show(rows, console, title="soak")
     for note in notes:
         console.print(note)

@@ -69,11 +69,12 @@ class Alternative:
 
     @property
     def accelerators(self) -> int:
-        return sum(group.tasks * group.devices_per_task for group in self.task_groups)
+        group = self.task_groups[0]
+        return group.tasks * group.devices_per_task
 
     @property
     def tasks(self) -> int:
-        return sum(group.tasks for group in self.task_groups)
+        return self.task_groups[0].tasks
 
     @property
     def devices_per_task(self) -> int:

@@ -19,6 +19,7 @@ from scheduler.model.plan import (
     Stop,
     WaitingReplica,
 )
+from scheduler.model.queue import CohortName
 from scheduler.model.records import Key, Kind
 from scheduler.model.run import Placement
 from scheduler.model.transaction import Check, IsAbsent, IsAt, IsPlannedAt
@@ -159,11 +160,12 @@ def quota_grounds(snapshot: Snapshot, queue: QueueName) -> Iterator[Check]:
         yield IsAbsent(Key(Kind.QUEUE, queue))
         return
     yield IsPlannedAt(Key(Kind.QUEUE, queue), queues[queue].planning_version)
-    name = queues[queue].queue.cohort
-    while name is not None:
+    name, seen = queues[queue].queue.cohort, set[CohortName]()
+    while name is not None and name not in seen:  # a ring is refused when it is made, but may be imported
         if name not in cohorts:
             yield IsAbsent(Key(Kind.COHORT, name))
             return
+        seen.add(name)
         yield IsPlannedAt(Key(Kind.COHORT, name), cohorts[name].planning_version)
         name = cohorts[name].cohort.parent
 

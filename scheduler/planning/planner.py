@@ -7,13 +7,13 @@ from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId
 from scheduler.model.plan import Plan, PlanMethod, Snapshot, WorkLimits
 from scheduler.planning.composition import plan_of
+from scheduler.planning.generation import lp_priced
 from scheduler.planning.greedy import floor_of, value_of
 from scheduler.planning.improvement import improved
-from scheduler.planning.prices import Priced, guidance_of, priced, shadow_prices_of
+from scheduler.planning.prices import Priced, guidance_of, shadow_prices_of
 from scheduler.planning.problem import Problem, problem_of
 from scheduler.planning.quality import floor_quality, improved_quality
 from scheduler.planning.shares import with_usage
-from scheduler.planning.solver.relaxation import relaxed
 
 
 def plans(snapshot: Snapshot, *, limits: WorkLimits) -> Iterator[Plan]:
@@ -65,8 +65,7 @@ def improved_plan(problem: Problem, *, limits: WorkLimits) -> Plan:
 
 
 def lp_prices(problem: Problem, *, limits: WorkLimits) -> Priced:
-    relaxation = relaxed(problem.columns, left=problem.left, iterations_max=limits.lp_iterations_max)
-    return priced(problem.columns, relaxation.rows, left=problem.left)
+    return lp_priced(problem.columns, left=problem.left, iterations_max=limits.lp_iterations_max)
 
 
 def unguided_shadow_prices(

@@ -151,7 +151,11 @@ def problem_of(snapshot: Snapshot) -> Problem:
     rooms = tuple(
         room_of(planned.pool, planned.live_runs, now_ms=snapshot.now_ms) for planned in snapshot.pools
     )
-    quotas = quotas_of(snapshot)
+    quotas = quotas_of(
+        (planned.queue for planned in snapshot.queues),
+        (planned.cohort for planned in snapshot.cohorts),
+        snapshot.usage,
+    )
     survey = survey_of(snapshot, bundles, rooms, quotas)
     numbers = row_numbers(survey.candidates)
     shares = shares_of(snapshot, bundles, rooms)

@@ -4,11 +4,11 @@ import numpy as np
 
 from scheduler.model.ids import PriorityClassName
 from scheduler.model.plan import ClassQuality, PlanQuality, SolverStatus, WorkLimits
+from scheduler.planning.generation import lp_priced
 from scheduler.planning.greedy import left_after, value_of
 from scheduler.planning.improvement import Improved
-from scheduler.planning.prices import dot, priced
+from scheduler.planning.prices import dot
 from scheduler.planning.problem import Flags, Integers, Left, Problem
-from scheduler.planning.solver.relaxation import relaxed
 
 
 def floor_quality(problem: Problem, floor: Integers) -> PlanQuality:
@@ -79,8 +79,7 @@ def class_bound(problem: Problem, own: Flags, left: Left, *, limits: WorkLimits)
     """At least what the class's columns can give on what is free."""
     columns = problem.columns.only(own)
     columns = columns.only(columns.that_fit(left.free))
-    relaxation = relaxed(columns, left=left, iterations_max=limits.lp_iterations_max)
-    return priced(columns, relaxation.rows, left=left).bound
+    return lp_priced(columns, left=left, iterations_max=limits.lp_iterations_max).bound
 
 
 def class_quality(problem: Problem, members: Integers, *, taken: Integers, bound: int | None) -> ClassQuality:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scheduler.model.ids import QueueName
-from scheduler.model.plan import Snapshot, Usage
+from scheduler.model.plan import Usage
 from scheduler.model.queue import COST, Cohort, CohortName, Queue, Quota, Resource, cost_units
 from scheduler.model.run import Placement
 
@@ -134,6 +134,8 @@ class Quotas(NamedTuple):
         return self._at_leaves(queue, given_back_by(placement))
 
     def _at_leaves(self, queue: QueueName, amounts: Mapping[Resource, int]) -> Uses:
+        if not self.leaves:
+            return ()
         found = ((self.leaves.get((queue, resource)), amount) for resource, amount in amounts.items())
         return tuple((node, amount) for node, amount in found if node is not None and amount)
 
@@ -206,11 +208,9 @@ class Ledger:
         )
 
 
-def quotas_of(snapshot: Snapshot) -> Quotas:
-    """What the snapshot's live runs leave of every quota."""
-    queues = {planned.queue.name: planned.queue for planned in snapshot.queues}
-    cohorts = {planned.cohort.name: planned.cohort for planned in snapshot.cohorts}
-    forest = Forest(queues, cohorts)
+def quotas_of(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterable[Usage]) -> Quotas:
+    """What live runs leave of every quota."""
+    forest = Forest({queue.name: queue for queue in queues}, {cohort.name: cohort for cohort in cohorts})
     names = tuple(name for resource in forest.resources() for name in forest.nodes(resource))
     index: dict[NodeName | None, int] = {name: number for number, name in enumerate(names)}
     trees = QuotaTrees(
@@ -222,7 +222,7 @@ def quotas_of(snapshot: Snapshot) -> Quotas:
     leaves = {(name.queue, name.resource): index[name] for name in names if name.queue is not None}
     quotas = Quotas(trees, names, tuple(trees.available().tolist()), leaves, trees, ())
     used = [0] * len(names)
-    for each in snapshot.usage:
+    for each in usage:
         for node, amount in uses_of(quotas, each):
             used[node] += amount
     return quotas._replace(trees=trees.after(used), used=tuple(used))
@@ -251,6 +251,7 @@ class Forest:
     def __init__(self, queues: Mapping[QueueName, Queue], cohorts: Mapping[CohortName, Cohort]) -> None:
         self._queues, self._cohorts = queues, cohorts
         self._members: dict[CohortName | None, list[Queue | Cohort]] = {}
+        self._subtrees: dict[NodeName, int] = {}
         for queue in queues.values():
             self._members.setdefault(self._known(queue.cohort), []).append(queue)
         for cohort in cohorts.values():
@@ -297,11 +298,20 @@ class Forest:
         parent = self._known(holder.cohort if isinstance(holder, Queue) else holder.parent)
         return None if parent is None else NodeName(name.resource, parent, None)
 
+    def nominal(self, name: NodeName) -> int:
+        """The node's own quota."""
+        quota = self._quota(self._holder(name), name.resource)
+        return 0 if quota is None else quota.nominal
+
     def subtree(self, name: NodeName) -> int:
         """The nominal quota of the node and what its members lend it."""
+        if name not in self._subtrees:  # each node asks for those below it several times
+            self._subtrees[name] = self._subtree(name)
+        return self._subtrees[name]
+
+    def _subtree(self, name: NodeName) -> int:
         holder = self._holder(name)
-        quota = self._quota(holder, name.resource)
-        own = 0 if quota is None else quota.nominal
+        own = self.nominal(name)
         if isinstance(holder, Queue):
             return own
         members = (

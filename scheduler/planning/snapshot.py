@@ -1,7 +1,7 @@
 """The snapshot that a plan rests on, taken from the live state."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import replace
 
 from scheduler.model.disruption import DISRUPTION_DEFAULT, WINDOW_MS, DisruptionBudget
@@ -76,19 +76,31 @@ def snapshot_of(
 
 def usage_of(state: State) -> tuple[Usage, ...]:
     """What live runs use, by queue and accelerator; of what one waits for, the one that waits counts."""
+    slices = usage_in_slices(state)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            found: tuple[Usage, ...] = end.value
+            return found
+
+
+def usage_in_slices(state: State) -> Generator[None, None, tuple[Usage, ...]]:
+    """As `usage_of`, yielding after each pool; the state may move on meanwhile."""
     accelerators, charged = Counter[tuple[QueueName, AcceleratorName]](), Counter[tuple[str, str]]()
     useful = Counter[tuple[str, str]]()
-    live = list(state.all_live_runs())
-    ending = {each.id for run in live for each in awaited_by(state, run)}
-    for run in live:
-        if run.id in ending:
-            continue
-        job = state.job(run.job_id)
-        assert job is not None, run
-        line = (job.spec.queue, run.placement.accelerator)
-        accelerators[line] += run.placement.accelerators
-        charged[line] += run.placement.charged_usd_micros_per_hour
-        useful[line] += job.spec.alternatives[run.placement.alternative_index].gang_speed_permille
+    ending = {each.id for run in state.all_live_runs() for each in awaited_by(state, run)}
+    for pool in state.pools():
+        for run in state.live_runs(pool.id):
+            if run.id in ending:
+                continue
+            job = state.job(run.job_id)
+            assert job is not None, run
+            line = (job.spec.queue, run.placement.accelerator)
+            accelerators[line] += run.placement.accelerators
+            charged[line] += run.placement.charged_usd_micros_per_hour
+            useful[line] += job.spec.alternatives[run.placement.alternative_index].gang_speed_permille
+        yield
     return tuple(
         Usage(
             queue=line[0],

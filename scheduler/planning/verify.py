@@ -177,10 +177,12 @@ def holder_grounds(
     queue: QueueName, holders: Mapping[Key, tuple[Revision, CohortName | None]]
 ) -> Iterator[Check]:
     key: Key | None = Key(Kind.QUEUE, queue)
-    while key is not None:
+    seen = set[Key]()
+    while key is not None and key not in seen:
         if key not in holders:
             yield IsAbsent(key)
             return
+        seen.add(key)
         planning_version, above = holders[key]
         yield IsPlannedAt(key, planning_version)
         key = None if above is None else Key(Kind.COHORT, above)

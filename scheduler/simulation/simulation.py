@@ -24,6 +24,7 @@ from scheduler.simulation.notes import Belongings, Disk
 from scheduler.simulation.operators import Operator
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.process import ServiceProcess
+from scheduler.simulation.quota_operator import QuotaOperator
 from scheduler.simulation.store import AuditedStore, Store
 from scheduler.simulation.surroundings import Surroundings
 from scheduler.simulation.trace import Trace, Violation
@@ -160,6 +161,11 @@ class Simulation:
             self._go(self._keep_launcher(launcher_id))
         operator = Operator(self.around, self.network, belongings=self.belongings, records=self.records)
         busy = [self._go(operator.live())]
+        if (quotas_ms := self._world.quotas_change_every_ms) is not None:
+            treasurer = QuotaOperator(
+                self.around, self.network, belongings=self.belongings, records=self.records
+            )
+            busy.append(self._go(treasurer.live_with(self._world.holders, every_ms_max=quotas_ms)))
         if (brakes_ms := self._world.brakes_every_ms) is not None:
             braking = BrakingOperator(
                 self.around, self.network, belongings=self.belongings, records=self.records

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 JOBS_BEFORE, JOBS_AFTER = 10, 10
+LEASE_S = 60  # longer than Sentinel takes to make the old primary a replica, until which nothing is renewed
 
 
 @pytest.fixture
@@ -30,7 +31,10 @@ def servers() -> Iterator[Servers]:
 
 def test_a_failover_interrupts_no_run_and_loses_no_acknowledged_job(tmp_path: Path, servers: Servers) -> None:
     ledger = Ledger.of(tmp_path / "ledger")
-    with a_cell(tmp_path, the_pool(self_fencing=True)) as cell, ThreadPoolExecutor() as threads:
+    with (
+        a_cell(tmp_path, the_pool(self_fencing=True, lease_s=LEASE_S)) as cell,
+        ThreadPoolExecutor() as threads,
+    ):
         start(cell, servers)
         story = Story(cell, ledger)
         with story.client() as client:

@@ -12,6 +12,7 @@ from placewright.v1 import (
     job_service_pb2,
     launcher_service_pb2,
     pool_pb2,
+    queue_pb2,
     queue_service_pb2,
 )
 from scheduler.model.run import Run
@@ -30,6 +31,7 @@ SPEC = pool_pb2.PoolSpec(
     launcher_id="launcher",
     lease_duration=Duration(seconds=60),
 )
+QUOTA = queue_pb2.Quota(resource="h100", nominal=8, borrowing_limit=8, lending_limit=4)
 SUBMISSION = a_submission(
     max_duration=DAY,
     grace_period=DAY,
@@ -84,6 +86,16 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
             scope=job_pb2.FreezeScope(queue="queue"), request_id="r11"
         ),
         "ListFreezes": fleet_service_pb2.ListFreezesRequest(),
+        "ApplyQueue": queue_service_pb2.ApplyQueueRequest(
+            queue="queue", spec=queue_pb2.QueueSpec(weight_permille=500, quotas=[QUOTA]), request_id="r18"
+        ),
+        "GetQueue": queue_service_pb2.GetQueueRequest(queue="research"),
+        "DeleteQueue": queue_service_pb2.DeleteQueueRequest(queue="queue", request_id="r19"),
+        "ApplyCohort": queue_service_pb2.ApplyCohortRequest(
+            cohort="cohort", spec=queue_pb2.CohortSpec(quotas=[QUOTA]), request_id="r20"
+        ),
+        "ListCohorts": queue_service_pb2.ListCohortsRequest(),
+        "DeleteCohort": queue_service_pb2.DeleteCohortRequest(cohort="cohort", request_id="r21"),
         "ListQueues": queue_service_pb2.ListQueuesRequest(),
         "HoldQueue": queue_service_pb2.HoldQueueRequest(queue="queue", reason="because", request_id="r16"),
         "ReleaseQueue": queue_service_pb2.ReleaseQueueRequest(queue="queue", request_id="r17"),

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,8 +20,9 @@ from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
 from scheduler.model.occupancy import Occupancy, is_waiting, occupancy_of
-from scheduler.model.plan import Plan, PlannedPool, RunningReplica, Step
+from scheduler.model.plan import Plan, PlannedPool, RunningReplica, Step, Usage
 from scheduler.model.pool import NodeGroup, Pool
+from scheduler.model.queue import Cohort, Queue
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload, Record
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
@@ -32,7 +33,8 @@ from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
 from scheduler.model.view import usable_accelerators
-from scheduler.planning import books, guarantee, holding, room, snapshot, stop_rules, victims
+from scheduler.planning import books, guarantee, holding, problem, room, snapshot, stop_rules, verify, victims
+from scheduler.planning.quotas import NO_QUOTAS, Quotas, quotas_of
 from scheduler.service import desired, launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
@@ -44,7 +46,7 @@ from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.simulation import Parts, Result, simulate
 from scheduler.simulation.store import Store
-from scheduler.simulation.world import TIGHT, Faults, Trouble, World, world_of
+from scheduler.simulation.world import NO_FAULTS, TIGHT, Faults, Trouble, World, world_of
 
 SEEDS_MAX = 40
 
@@ -336,6 +338,17 @@ def due_where_nothing_is_left_ms(state: State, job: Job, run: Run) -> int | None
     return due_at_ms(state, job, run) if is_left or run.stop_reason else 0
 
 
+def no_quotas(*_: object) -> Quotas:
+    return Quotas(NO_QUOTAS, (), (), {})
+
+
+def half_of_the_quotas(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterable[Usage]) -> Quotas:
+    quotas = quotas_of(queues, cohorts, usage)
+    left = quotas.trees
+    trees = left._replace(local=left.local // 2, overflow=left.overflow // 2)
+    return quotas._replace(trees=trees)
+
+
 CASES = [
     Case(
         id="store_that_does_not_check_the_fence",
@@ -443,7 +456,7 @@ CASES = [
         faults=Faults(request_lost_permille=400, reply_lost_permille=400),
         world={"leases_change_every_ms": 15_000},
         pools={"self_fencing": True},
-        first_seed=15,
+        first_seed=55,
         broken=[(sessions, "lease_duration_ms", shortest_lease_at_once)],
     ),
     Case(
@@ -470,7 +483,7 @@ CASES = [
     ),
     Case(
         id="run_that_is_not_adopted_and_not_stopped",
-        finds="live at once|ended or is unknown|after its end|really lives",
+        finds="live at once|ended or is unknown|after its end|really lives|while its tasks live",
         faults=LOST_TAILS,
         broken=[(launchers, "adopted", lambda *_, **__: None), (Stream, "tell_of_run", told_of_nothing)],
     ),
@@ -499,6 +512,17 @@ CASES = [
         broken=[(settling, "due_at_ms", due_where_nothing_is_left_ms)],
     ),
     Case(
+        id="plans_without_quotas",
+        finds="is exceeded by",
+        broken=[(problem, "quotas_of", no_quotas), (verify, "excesses", lambda *_: {})],
+    ),
+    Case(
+        id="quotas_that_leave_less_than_there_is",
+        finds="waits although .* has room",
+        faults=NO_FAULTS,
+        broken=[(problem, "quotas_of", half_of_the_quotas)],
+    ),
+    Case(
         id="place_that_does_not_wait_for_what_it_preempts",
         finds="was claimed while",
         first_seed=7,
@@ -516,7 +540,7 @@ CASES = [
     Case(
         id="stops_that_no_replica_remembers",
         finds="times within an hour|were within an hour",
-        world={"disruption": TIGHT},
+        world={"disruption": replace(TIGHT, fleet_stops_per_hour_max=1)},
         broken=[(preemption_moves, "remembered", lambda replica, *_, **__: replica)],
     ),
     Case(

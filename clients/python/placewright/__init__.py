@@ -47,7 +47,14 @@ if TYPE_CHECKING:
         PoolView,
         SliceGroup,
     )
-    from placewright.queues import QueueView
+    from placewright.queues import (
+        CohortSpec,
+        CohortView,
+        QueueSpec,
+        QueueView,
+        Quota,
+        QuotaUsage,
+    )
     from placewright.reasons import (
         Deferral,
         Freeze,
@@ -101,6 +108,9 @@ __all__ = [
     "PoolSpec",
     "NodeGroup",
     "SliceGroup",
+    "QueueSpec",
+    "CohortSpec",
+    "Quota",
     # what is given
     "Freeze",
     "QuotaShortage",
@@ -121,6 +131,8 @@ __all__ = [
     "Deferral",
     "PoolView",
     "QueueView",
+    "CohortView",
+    "QuotaUsage",
     "PoolStatus",
     "PoolUsage",
     "PoolJump",
@@ -173,7 +185,7 @@ _MODULES = {
         "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "PoolJump", "Cordon",
         "NodeCordon",
     ),
-    "queues": ("QueueView",),
+    "queues": ("QueueSpec", "CohortSpec", "Quota", "QueueView", "CohortView", "QuotaUsage"),
     "views": (
         "Hold", "Pin", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),

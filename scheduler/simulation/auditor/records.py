@@ -12,7 +12,7 @@ from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Committed, Fence, Outcome, StaleFence, Transaction
-from scheduler.simulation.auditor import brakes, capacity
+from scheduler.simulation.auditor import brakes, capacity, quotas
 from scheduler.simulation.auditor.jumps import JumpsAuditor
 from scheduler.simulation.auditor.saying import said_of
 from scheduler.simulation.auditor.steps import step_faults
@@ -265,7 +265,8 @@ class RecordsAuditor:
             self._violated(f"run {run.id} was placed although its job ends")
         if run.state is not RunState.PLACED:
             return  # it runs there already
-        for fault in (*capacity.faults_of(run, job, pool.entity), *brakes.faults_of(run, job, self.records)):
+        faults = (*capacity.faults_of(run, job, pool.entity), *brakes.faults_of(run, job, self.records))
+        for fault in (*faults, *quotas.faults_of(run, self.records, map(self.run, self.live.values()))):
             self._violated(f"run {run.id} on {run.pool_id}: {fault}")
 
     def _check_ended(self, run: Run, old: Run) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,6 +19,7 @@ from placewright.v1 import (
     job_service_pb2,
     job_service_pb2_grpc,
     pool_pb2,
+    queue_pb2,
     queue_service_pb2,
     queue_service_pb2_grpc,
 )
@@ -58,6 +59,20 @@ def text_of(chosen: job_service_pb2.JobFilter) -> str:
     return chosen.SerializeToString(deterministic=True).hex()
 
 
+def usages_of(quotas: Iterable[queue_pb2.Quota]) -> list[queue_pb2.QuotaUsage]:
+    """Each quota used by half as much again as there is, with a tenth of it left."""
+    return [
+        queue_pb2.QuotaUsage(
+            resource=quota.resource,
+            nominal=quota.nominal,
+            used=quota.nominal * 3 // 2,
+            borrowed=quota.nominal // 2,
+            available=quota.nominal // 10,
+        )
+        for quota in quotas
+    ]
+
+
 def without_replicas(job: job_pb2.Job) -> job_pb2.Job:
     """The job as SubmitJobs answers it."""
     bare = job_pb2.Job()
@@ -87,6 +102,8 @@ class FakeService(
         self.jobs: dict[str, job_pb2.Job] = {}
         self.freezes: dict[str, job_pb2.Freeze] = {}
         self.pools: dict[str, pool_pb2.Pool] = {}
+        self.queue_specs: dict[str, queue_pb2.QueueSpec] = {}
+        self.cohorts: dict[str, queue_pb2.Cohort] = {}
         self.revision = 0
         self.replicas_listed_max = 100
         self.oldest_cursor = 0
@@ -335,18 +352,54 @@ class FakeService(
     def ListQueues(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("ListQueues", request, context)
         start = int(request.page_token or 0)
-        queues = [
-            queue_service_pb2.Queue(
-                queue=queue, unfinished_jobs=3, waiting_jobs=2, live_runs=1, accelerators_used=64
-            )
-            for queue in ("research", "serving", "team")
-        ]
-        for queue in queues:
-            held = self.freezes.get(text_of(job_pb2.FreezeScope(queue=queue.queue)))
-            if held is not None:
-                queue.hold.CopyFrom(held)
+        queues = [self._queue(queue) for queue in ("research", "serving", "team")]
         token = str(start + 2) if start + 2 < len(queues) else ""
         return queue_service_pb2.ListQueuesResponse(queues=queues[start : start + 2], next_page_token=token)
+
+    def _queue(self, name: str) -> queue_service_pb2.Queue:
+        """A queue with a run on 64 accelerators."""
+        queue = queue_service_pb2.Queue(
+            queue=name, unfinished_jobs=3, waiting_jobs=2, live_runs=1, accelerators_used=64
+        )
+        held = self.freezes.get(text_of(job_pb2.FreezeScope(queue=name)))
+        if held is not None:
+            queue.hold.CopyFrom(held)
+        if name in self.queue_specs:
+            queue.spec.CopyFrom(self.queue_specs[name])
+            queue.usage.extend(usages_of(queue.spec.quotas))
+            queue.etag = f"etag-{name}"
+        return queue
+
+    def GetQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("GetQueue", request, context)
+        return queue_service_pb2.GetQueueResponse(queue=self._queue(request.queue))
+
+    def ApplyQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ApplyQueue", request, context)
+        self.queue_specs[request.queue] = request.spec
+        return queue_service_pb2.ApplyQueueResponse(queue=self._queue(request.queue), revision=self.revision)
+
+    def DeleteQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("DeleteQueue", request, context)
+        del self.queue_specs[request.queue]
+        return queue_service_pb2.DeleteQueueResponse(revision=self.revision)
+
+    def ApplyCohort(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ApplyCohort", request, context)
+        cohort = queue_pb2.Cohort(
+            cohort=request.cohort, spec=request.spec, usage=usages_of(request.spec.quotas), etag="etag"
+        )
+        self.cohorts[request.cohort] = cohort
+        return queue_service_pb2.ApplyCohortResponse(cohort=cohort, revision=self.revision)
+
+    def ListCohorts(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ListCohorts", request, context)
+        return queue_service_pb2.ListCohortsResponse(cohorts=self.cohorts.values())
+
+    def DeleteCohort(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("DeleteCohort", request, context)
+        del self.cohorts[request.cohort]
+        return queue_service_pb2.DeleteCohortResponse(revision=self.revision)
 
     def HoldQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("HoldQueue", request, context)
