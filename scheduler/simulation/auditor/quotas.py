@@ -8,7 +8,7 @@ from scheduler.model.plan import PlannedCohort, PlannedQueue, Snapshot
 from scheduler.model.pool import Pool
 from scheduler.model.queue import COST, Cohort, Queue, Resource, cost_units
 from scheduler.model.records import Key, Kind, Record
-from scheduler.model.run import Run
+from scheduler.model.run import Run, RunState
 from scheduler.planning.quota_rules import excesses, used_by
 
 Records = Mapping[Key, Record]
@@ -19,7 +19,8 @@ def faults_of(run: Run, records: Records, live: Iterable[Run]) -> Iterator[str]:
     holders = _holders(records)
     if not holders.queues:
         return
-    others = [(_queue_of(other, records), other.placement) for other in live if other.id != run.id]
+    counted = _that_count(live)
+    others = [(_queue_of(other, records), other.placement) for other in counted if other.id != run.id]
     before = excesses(holders, used_by(others))
     after = excesses(holders, used_by([*others, (_queue_of(run, records), run.placement)]))
     for subject, excess in after.items():
@@ -30,7 +31,7 @@ def faults_of(run: Run, records: Records, live: Iterable[Run]) -> Iterator[str]:
 def leave_room(job: Job, pool: Pool, records: Records, live: Sequence[Run]) -> bool:
     """Whether quotas have room for the job on the pool, whichever of its ways it takes."""
     holders = _holders(records)
-    used = used_by((_queue_of(run, records), run.placement) for run in live)
+    used = used_by((_queue_of(run, records), run.placement) for run in _that_count(live))
     before = excesses(holders, used)
     for way in job.spec.alternatives:
         if way.accelerator == pool.spec.accelerator:
@@ -51,6 +52,13 @@ def tree_faults(records: Records) -> Iterator[str]:
             case Queue(name=name, cohort=above) | Cohort(name=name, parent=above):
                 if above is not None and Key(Kind.COHORT, above) not in records:
                     yield f"{name} is in cohort {above}, which does not exist"
+
+
+def _that_count(live: Iterable[Run]) -> list[Run]:
+    """Live runs but for those that another waits for: that one counts in their place."""
+    known = list(live)
+    awaited = {run_id for run in known if run.state is RunState.PLACED for run_id in run.after_runs}
+    return [run for run in known if run.id not in awaited]
 
 
 def _queue_of(run: Run, records: Records) -> QueueName:
