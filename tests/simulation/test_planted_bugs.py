@@ -339,7 +339,7 @@ def due_where_nothing_is_left_ms(state: State, job: Job, run: Run) -> int | None
 
 
 def no_quotas(*_: object) -> Quotas:
-    return Quotas(NO_QUOTAS, (), (), {})
+    return Quotas(NO_QUOTAS, (), (), {}, NO_QUOTAS, ())
 
 
 def half_of_the_quotas(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterable[Usage]) -> Quotas:
