@@ -60,6 +60,7 @@ VERBS: Mapping[str, frozenset[Role]] = {
     "QueueService/ListQueues": USERS_AND_OPERATORS,
     "QueueService/HoldQueue": OPERATORS,
     "QueueService/ReleaseQueue": OPERATORS,
+    "PlannerService/GetPrices": USERS_AND_OPERATORS,
     "LauncherService/Attach": LAUNCHERS,
     "LauncherService/ClaimRun": LAUNCHERS,
     "LauncherService/RenewRuns": LAUNCHERS,

@@ -14,6 +14,8 @@ from placewright.v1 import (
     job_service_pb2_grpc,
     launcher_service_pb2,
     launcher_service_pb2_grpc,
+    planner_service_pb2,
+    planner_service_pb2_grpc,
     queue_service_pb2,
     queue_service_pb2_grpc,
 )
@@ -24,6 +26,7 @@ from scheduler.api.fleet_service import FleetServicer
 from scheduler.api.interceptor import Interceptor
 from scheduler.api.job_service import JobServicer
 from scheduler.api.launcher_service import LauncherServicer
+from scheduler.api.planner_service import PlannerServicer
 from scheduler.api.queue_service import QueueServicer
 from scheduler.model.limits import MESSAGE_BYTES_MAX
 from scheduler.service.parts import Parts
@@ -35,6 +38,7 @@ SERVICES = tuple(
         (job_service_pb2, "JobService"),
         (fleet_service_pb2, "FleetService"),
         (queue_service_pb2, "QueueService"),
+        (planner_service_pb2, "PlannerService"),
         (launcher_service_pb2, "LauncherService"),
     )
 )
@@ -94,6 +98,9 @@ class Server:
         )
         queue_service_pb2_grpc.add_QueueServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             QueueServicer(parts), self._server
+        )
+        planner_service_pb2_grpc.add_PlannerServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
+            PlannerServicer(parts), self._server
         )
         launcher_service_pb2_grpc.add_LauncherServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             LauncherServicer(parts), self._server

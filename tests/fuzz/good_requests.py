@@ -11,6 +11,7 @@ from placewright.v1 import (
     job_pb2,
     job_service_pb2,
     launcher_service_pb2,
+    planner_service_pb2,
     pool_pb2,
     queue_service_pb2,
 )
@@ -85,6 +86,7 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "ListQueues": queue_service_pb2.ListQueuesRequest(),
         "HoldQueue": queue_service_pb2.HoldQueueRequest(queue="queue", reason="because", request_id="r16"),
         "ReleaseQueue": queue_service_pb2.ReleaseQueueRequest(queue="queue", request_id="r17"),
+        "GetPrices": planner_service_pb2.GetPricesRequest(),
         "ClaimRun": launcher_service_pb2.ClaimRunRequest(**by_session, run_id=run.id),
         "RenewRuns": launcher_service_pb2.RenewRunsRequest(**by_session),
         "ReportRuns": launcher_service_pb2.ReportRunsRequest(**by_session, reports=[_report(run)]),

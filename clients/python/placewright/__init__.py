@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         PoolView,
         SliceGroup,
     )
+    from placewright.prices import PoolPrices
     from placewright.queues import QueueView
     from placewright.reasons import (
         Deferral,
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
         JobPhase,
         Market,
         PoolJumpKind,
+        PoolState,
         PoolVerdict,
         ReplicaState,
         RunState,
@@ -121,6 +123,7 @@ __all__ = [
     "Deferral",
     "PoolView",
     "QueueView",
+    "PoolPrices",
     "PoolStatus",
     "PoolUsage",
     "PoolJump",
@@ -139,6 +142,7 @@ __all__ = [
     "WatchEventKind",
     "HealthStatus",
     "PoolJumpKind",
+    "PoolState",
     # errors
     "PlacewrightError",
     "InvalidRequest",
@@ -174,12 +178,13 @@ _MODULES = {
         "NodeCordon",
     ),
     "queues": ("QueueView",),
+    "prices": ("PoolPrices",),
     "views": (
         "Hold", "Pin", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",
-        "Market", "WaitFor", "WatchEventKind", "HealthStatus", "PoolJumpKind",
+        "Market", "WaitFor", "WatchEventKind", "HealthStatus", "PoolJumpKind", "PoolState",
     ),
     "errors": (
         "PlacewrightError", "InvalidRequest", "NotFound", "AlreadyExists", "RequestIdReused",

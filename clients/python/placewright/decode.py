@@ -20,6 +20,7 @@ from placewright.words import (
     JobPhase,
     Market,
     PoolJumpKind,
+    PoolState,
     PoolVerdict,
     ReplicaState,
     RunState,
@@ -37,6 +38,7 @@ PREFIXES = {
     DeferralReason: "DEFERRAL_REASON_",
     PoolVerdict: "POOL_VERDICT_",
     PoolJumpKind: "POOL_JUMP_KIND_",
+    PoolState: "POOL_STATE_",
     WatchEventKind: "WATCH_EVENT_KIND_",
 }
 

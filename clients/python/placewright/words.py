@@ -119,6 +119,17 @@ class WatchEventKind(Word):
     RESTARTED = "restarted"
 
 
+class PoolState(Word):
+    """Whether a pool takes anything new."""
+
+    DELETING = "deleting"
+    CORDONED = "cordoned"
+    FROZEN = "frozen"
+    NO_LAUNCHER = "no_launcher"
+    READY = "ready"
+    UNKNOWN = "unknown"
+
+
 class PoolJumpKind(Word):
     """What jumps, and in which unit its values are.
 

@@ -18,6 +18,8 @@ from placewright.v1 import (
     job_pb2,
     job_service_pb2,
     job_service_pb2_grpc,
+    planner_service_pb2,
+    planner_service_pb2_grpc,
     pool_pb2,
     queue_service_pb2,
     queue_service_pb2_grpc,
@@ -71,6 +73,7 @@ class FakeService(
     job_service_pb2_grpc.JobServiceServicer,
     fleet_service_pb2_grpc.FleetServiceServicer,
     queue_service_pb2_grpc.QueueServiceServicer,
+    planner_service_pb2_grpc.PlannerServiceServicer,
 ):
     """The service's promises that a client leans on, and faults on demand.
 
@@ -107,6 +110,7 @@ class FakeService(
         job_service_pb2_grpc.add_JobServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
         fleet_service_pb2_grpc.add_FleetServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
         queue_service_pb2_grpc.add_QueueServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
+        planner_service_pb2_grpc.add_PlannerServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
         health = grpc.unary_unary_rpc_method_handler(
             self._health, StringValue.FromString, Int32Value.SerializeToString
         )
@@ -359,6 +363,19 @@ class FakeService(
         self._came("ReleaseQueue", request, context)
         self.freezes.pop(text_of(job_pb2.FreezeScope(queue=request.queue)), None)
         return queue_service_pb2.ReleaseQueueResponse(revision=self.revision)
+
+    def GetPrices(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("GetPrices", request, context)
+        prices = planner_service_pb2.PoolPrices(
+            pool_id="gcp-h100",
+            accelerator="h100",
+            market=job_pb2.MARKET_RESERVED,
+            charged_usd_micros_per_accelerator_hour=2_500_000,
+            shadow_usd_micros_per_accelerator_hour=7_250_000,
+            accelerators_free=24,
+            state=planner_service_pb2.POOL_STATE_NO_LAUNCHER,
+        )
+        return planner_service_pb2.GetPricesResponse(pools=[prices], guidance_revision=7)
 
     def PinReplica(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("PinReplica", request, context)

@@ -260,6 +260,13 @@ def test_queues_are_listed_with_who_holds_them(run: Run) -> None:
     assert "olga" not in run("queues").stdout
 
 
+def test_prices_are_listed_by_pool(run: Run) -> None:
+    heads, row = [line.split() for line in run("prices").stdout.splitlines()]
+    assert heads == ["POOL", "ACCELERATOR", "MARKET", "FREE", "CHARGED", "MARGINAL", "SHADOW", "STATE"]
+    assert row == ["gcp-h100", "h100", "reserved", "24", "$2.50", "$0.00", "$7.25", "no", "launcher"]
+    assert run("prices", "-o", "name").stdout == "gcp-h100\n"
+
+
 def test_freezes_are_listed_until_they_are_taken_back(run: Run) -> None:
     run("freeze", "--reason", "odd prices")
     run("freeze", "--queue", "research", "--reason", "runaway submitter")

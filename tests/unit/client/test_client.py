@@ -342,6 +342,12 @@ def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> N
     }
     client.release_queue("team")
     assert not any(each.hold for each in client.queues())
+    (prices,) = client.prices()
+    assert (prices.pool_id, prices.market, prices.state) == ("gcp-h100", "reserved", "no_launcher")
+    assert prices.charged_usd_micros_per_accelerator_hour == 2_500_000
+    assert prices.marginal_usd_micros_per_accelerator_hour == 0
+    assert prices.shadow_usd_micros_per_accelerator_hour == 7_250_000
+    assert prices.accelerators_free == 24
     assert client.force_end_run("main-0000-0-1", "machine is gone").state is RunState.ENDED
     assert all(service.requests[method][0].request_id for method in ("ApplyPool", "CordonPool", "DeletePool"))
 

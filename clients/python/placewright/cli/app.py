@@ -15,6 +15,7 @@ from placewright.cli.cordons import cordons
 from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_event, print_many, print_one
 from placewright.cli.pins import pins
+from placewright.cli.prices import prices
 from placewright.cli.queues import queues
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ app.add_typer(brakes)
 app.add_typer(cordons)
 app.add_typer(pins)
 app.add_typer(queues)
+app.add_typer(prices)
 
 
 @app.command()
