@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.replicas import replicas
 
 from placewright import Job, JobHandle
 from placewright.words import DeferralReason
 from tests.processes import WITHIN_S, a_cell, a_pool, wait_until
+from tests.replicas import replicas
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
