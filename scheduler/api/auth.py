@@ -61,6 +61,7 @@ VERBS: Mapping[str, frozenset[Role]] = {
     "QueueService/HoldQueue": OPERATORS,
     "QueueService/ReleaseQueue": OPERATORS,
     "PlannerService/GetPrices": USERS_AND_OPERATORS,
+    "PlannerService/PlanJobs": USERS_AND_OPERATORS,
     "LauncherService/Attach": LAUNCHERS,
     "LauncherService/ClaimRun": LAUNCHERS,
     "LauncherService/RenewRuns": LAUNCHERS,

@@ -4,18 +4,25 @@ from placewright.v1 import planner_service_pb2 as wire
 from placewright.v1 import planner_service_pb2_grpc
 from scheduler.api import enums
 from scheduler.api.checks import checking
+from scheduler.api.decode_job import Vocabulary
+from scheduler.api.decode_whatif import Questions
+from scheduler.api.encode_whatif import encode_what_if
 from scheduler.api.interceptor import Context
+from scheduler.api.submissions import Submissions
+from scheduler.model.limits import WHAT_IF_MS_DEFAULT
 from scheduler.service.parts import Parts
 from scheduler.service.prices import PoolPrices, PoolState, prices
+from scheduler.service.whatif import WhatIfs
 
 POOL_STATES = enums.Names(PoolState, wire.PoolState, "POOL_STATE")
 
 
 class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
-    """The wire's side of `service.prices`."""
+    """The wire's side of `service.prices` and `service.whatif`."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, what_ifs: WhatIfs, vocabulary: Vocabulary) -> None:
+        self._parts, self._what_ifs = parts, what_ifs
+        self._questions = Questions(Submissions(vocabulary), vocabulary.catalogue)
 
     async def GetPrices(self, request: wire.GetPricesRequest, context: Context) -> wire.GetPricesResponse:
         with checking() as checks:
@@ -24,6 +31,18 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         return wire.GetPricesResponse(
             pools=[encode_prices(each) for each in found.pools], guidance_revision=found.guidance_revision
         )
+
+    async def PlanJobs(self, request: wire.PlanJobsRequest, context: Context) -> wire.PlanJobsResponse:
+        with checking() as checks:
+            min_revision = checks.revision(request.min_revision)
+            hypotheses = self._questions.decode(request, checks)
+        left_s = context.time_remaining()
+        answer = await self._what_ifs.ask(
+            hypotheses,
+            min_revision=min_revision,
+            within_ms=WHAT_IF_MS_DEFAULT if left_s is None else max(1, int(left_s * 1_000)),
+        )
+        return encode_what_if(answer, hypotheses.jobs)
 
 
 def encode_prices(found: PoolPrices) -> wire.PoolPrices:

@@ -30,6 +30,7 @@ from scheduler.api.planner_service import PlannerServicer
 from scheduler.api.queue_service import QueueServicer
 from scheduler.model.limits import MESSAGE_BYTES_MAX
 from scheduler.service.parts import Parts
+from scheduler.service.whatif import WhatIfs
 from scheduler.telemetry.metrics import Metrics
 
 SERVICES = tuple(
@@ -82,6 +83,7 @@ class Server:
         *,
         authenticator: Authenticator,
         metrics: Metrics,
+        what_ifs: WhatIfs,
     ) -> None:
         self._health = health.aio.HealthServicer()
         self._draining = Draining()
@@ -100,7 +102,7 @@ class Server:
             QueueServicer(parts), self._server
         )
         planner_service_pb2_grpc.add_PlannerServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
-            PlannerServicer(parts), self._server
+            PlannerServicer(parts, what_ifs, vocabulary), self._server
         )
         launcher_service_pb2_grpc.add_LauncherServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             LauncherServicer(parts), self._server

@@ -17,6 +17,7 @@ from scheduler.model.ids import History
 from scheduler.model.state import State
 from scheduler.planner_process.messages import (
     LENGTH_BYTES,
+    AskWhatIf,
     Configure,
     Failed,
     Finished,
@@ -26,11 +27,12 @@ from scheduler.planner_process.messages import (
     Planned,
     Reset,
     ToPlanner,
+    WhatIfAnswered,
     framed,
     length_of,
     to_planner,
 )
-from scheduler.planner_process.planning_run import PriorityClasses, plans_of
+from scheduler.planner_process.planning_run import PriorityClasses, plans_of, what_if
 
 PR_SET_PDEATHSIG = 1  # of Linux
 GARBAGE_THRESHOLDS = (100_000, 50, 100)  # records are many and never in cycles: searching them costs seconds
@@ -92,6 +94,8 @@ class Served:
                 self._state.apply(decode_commit(message.commit))
             case MakePlans():
                 yield from self._plans(message)
+            case AskWhatIf():
+                yield self._what_if(message)
 
     def _plans(self, asked: MakePlans) -> Iterator[FromPlanner]:
         try:
@@ -106,6 +110,19 @@ class Served:
             yield Failed(f"{type(error).__name__}: {error}")
         else:
             yield Finished(self._state.revision)
+
+    def _what_if(self, asked: AskWhatIf) -> FromPlanner:
+        try:
+            answer = what_if(
+                self._state,
+                asked.hypotheses,
+                now_ms=asked.now_ms,
+                limits=asked.limits,
+                priority_classes=self._priority_classes,
+            )
+        except (PlannerFailed, AssertionError) as error:
+            return Failed(f"{type(error).__name__}: {error}")
+        return WhatIfAnswered(answer)
 
 
 if __name__ == "__main__":

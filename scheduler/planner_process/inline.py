@@ -6,7 +6,8 @@ from scheduler.model.errors import PlannerFailed
 from scheduler.model.plan import Plan, WorkLimits
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
-from scheduler.planner_process.planning_run import PriorityClasses, copy_of, plans_of
+from scheduler.model.whatif import Hypotheses, WhatIf
+from scheduler.planner_process.planning_run import PriorityClasses, copy_of, plans_of, what_if
 
 
 class InlinePlanner:
@@ -41,6 +42,17 @@ class InlinePlanner:
                     return
         except AssertionError as error:
             raise PlannerFailed(f"the planner broke an invariant: {error}") from error
+
+    async def what_if(self, hypotheses: Hypotheses, *, now_ms: int, limits: WorkLimits) -> WhatIf:
+        """As the port says."""
+        assert self._state is not None, "reset comes first"
+        return what_if(
+            self._state,
+            hypotheses,
+            now_ms=now_ms,
+            limits=limits,
+            priority_classes=self._priority_classes,
+        )
 
     async def interrupt(self) -> None:
         """As the port says; takes effect before the next plan is begun."""

@@ -5,6 +5,7 @@ import msgspec
 from scheduler.model.ids import History, Revision
 from scheduler.model.plan import WorkLimits
 from scheduler.model.priority import PriorityClass
+from scheduler.model.whatif import Hypotheses, WhatIf
 
 LENGTH_BYTES = 4
 
@@ -35,10 +36,24 @@ class MakePlans(msgspec.Struct, tag=True):
     limits: WorkLimits
 
 
+class AskWhatIf(msgspec.Struct, tag=True):
+    """Plan for the state as it is and as it is supposed to be."""
+
+    hypotheses: Hypotheses
+    now_ms: int
+    limits: WorkLimits
+
+
 class Planned(msgspec.Struct, tag=True):
     """A verified plan, as the codec wrote it."""
 
     plan: bytes
+
+
+class WhatIfAnswered(msgspec.Struct, tag=True):
+    """How the two plans differ."""
+
+    answer: WhatIf
 
 
 class Finished(msgspec.Struct, tag=True):
@@ -53,8 +68,8 @@ class Failed(msgspec.Struct, tag=True):
     reason: str
 
 
-ToPlanner = Configure | Reset | Observe | MakePlans
-FromPlanner = Planned | Finished | Failed
+ToPlanner = Configure | Reset | Observe | MakePlans | AskWhatIf
+FromPlanner = Planned | WhatIfAnswered | Finished | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _to_planner: msgspec.msgpack.Decoder[ToPlanner] = msgspec.msgpack.Decoder(ToPlanner)

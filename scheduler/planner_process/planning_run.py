@@ -8,6 +8,8 @@ from scheduler.model.ids import PriorityClassName
 from scheduler.model.plan import Plan, Snapshot, WorkLimits
 from scheduler.model.priority import PriorityClass
 from scheduler.model.state import State
+from scheduler.model.whatif import Hypotheses, WhatIf
+from scheduler.planning import whatif
 from scheduler.planning.planner import plans
 from scheduler.planning.snapshot import snapshot_of
 from scheduler.planning.verify import violations
@@ -28,6 +30,33 @@ def plans_of(
     snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
     for plan in plans(snapshot, limits=limits):
         yield verified(snapshot, plan)
+
+
+def what_if(
+    state: State,
+    hypotheses: Hypotheses,
+    *,
+    now_ms: int,
+    limits: WorkLimits,
+    priority_classes: PriorityClasses,
+) -> WhatIf:
+    """How the improved plan of the state would differ.
+
+    Raises:
+        PlannerFailed: a plan breaks a rule.
+    """
+    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
+    live = whatif.touched(state, hypotheses)
+    before, after = (
+        whatif.Planned(snapshot=each, plan=_best_plan(each, limits=limits))
+        for each in (snapshot, whatif.supposed(snapshot, hypotheses, live))
+    )
+    return whatif.difference(before, after, hypotheses, live)
+
+
+def _best_plan(snapshot: Snapshot, *, limits: WorkLimits) -> Plan:
+    *_, best = plans(snapshot, limits=limits)
+    return verified(snapshot, best)
 
 
 def verified(snapshot: Snapshot, plan: Plan) -> Plan:

@@ -9,8 +9,19 @@ from scheduler.model.errors import PlannerFailed
 from scheduler.model.plan import Plan, WorkLimits
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
+from scheduler.model.whatif import Hypotheses, WhatIf
 from scheduler.planner_process.child import Child
-from scheduler.planner_process.messages import Configure, Failed, Finished, MakePlans, Observe, Planned, Reset
+from scheduler.planner_process.messages import (
+    AskWhatIf,
+    Configure,
+    Failed,
+    Finished,
+    MakePlans,
+    Observe,
+    Planned,
+    Reset,
+    WhatIfAnswered,
+)
 from scheduler.planner_process.planning_run import PriorityClasses, copy_of
 
 NICENESS = 10  # planning may wait for calls, not calls for planning
@@ -74,6 +85,22 @@ class ProcessPlanner:
         if not isinstance(answer, Finished) and not child.is_interrupted:
             await self._ready_child()
             raise PlannerFailed(f"the planner process died with exit code {child.exit_code}")
+
+    async def what_if(self, hypotheses: Hypotheses, *, now_ms: int, limits: WorkLimits) -> WhatIf:
+        """As the port says; given up by its caller, it takes the child with it."""
+        child = await self._ready_child()
+        answer = None
+        try:
+            await child.send(AskWhatIf(hypotheses, now_ms, limits))
+            answer = await child.receive()
+        finally:
+            if answer is None:
+                await self._drop(child)
+        if isinstance(answer, WhatIfAnswered):
+            return answer.answer
+        if isinstance(answer, Failed):
+            raise PlannerFailed(answer.reason)
+        raise PlannerFailed(f"the planner process died with exit code {child.exit_code}")
 
     async def interrupt(self) -> None:
         """As the port says; a new child with the same state is ready when it returns."""

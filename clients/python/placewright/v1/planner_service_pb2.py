@@ -23,23 +23,45 @@ _sym_db = _symbol_database.Default()
 
 
 from placewright.v1 import job_pb2 as placewright_dot_v1_dot_job__pb2
+from placewright.v1 import job_service_pb2 as placewright_dot_v1_dot_job__service__pb2
+from placewright.v1 import pool_pb2 as placewright_dot_v1_dot_pool__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$placewright/v1/planner_service.proto\x12\x0eplacewright.v1\x1a\x18placewright/v1/job.proto\"\xb2\x02\n\nPoolPrices\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x63\x63\x65lerator\x18\x02 \x01(\t\x12&\n\x06market\x18\x03 \x01(\x0e\x32\x16.placewright.v1.Market\x12/\n\'charged_usd_micros_per_accelerator_hour\x18\x04 \x01(\x03\x12\x30\n(marginal_usd_micros_per_accelerator_hour\x18\x05 \x01(\x03\x12.\n&shadow_usd_micros_per_accelerator_hour\x18\x06 \x01(\x03\x12\x19\n\x11\x61\x63\x63\x65lerators_free\x18\x07 \x01(\x05\x12(\n\x05state\x18\x08 \x01(\x0e\x32\x19.placewright.v1.PoolState\"(\n\x10GetPricesRequest\x12\x14\n\x0cmin_revision\x18\x01 \x01(\x03\"t\n\x11GetPricesResponse\x12)\n\x05pools\x18\x01 \x03(\x0b\x32\x1a.placewright.v1.PoolPrices\x12\x1e\n\x11guidance_revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x14\n\x12_guidance_revision*\xa2\x01\n\tPoolState\x12\x1a\n\x16POOL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13POOL_STATE_DELETING\x10\x01\x12\x17\n\x13POOL_STATE_CORDONED\x10\x02\x12\x15\n\x11POOL_STATE_FROZEN\x10\x03\x12\x1a\n\x16POOL_STATE_NO_LAUNCHER\x10\x04\x12\x14\n\x10POOL_STATE_READY\x10\x05\x32\x62\n\x0ePlannerService\x12P\n\tGetPrices\x12 .placewright.v1.GetPricesRequest\x1a!.placewright.v1.GetPricesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$placewright/v1/planner_service.proto\x12\x0eplacewright.v1\x1a\x18placewright/v1/job.proto\x1a placewright/v1/job_service.proto\x1a\x19placewright/v1/pool.proto\"\xb2\x02\n\nPoolPrices\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x63\x63\x65lerator\x18\x02 \x01(\t\x12&\n\x06market\x18\x03 \x01(\x0e\x32\x16.placewright.v1.Market\x12/\n\'charged_usd_micros_per_accelerator_hour\x18\x04 \x01(\x03\x12\x30\n(marginal_usd_micros_per_accelerator_hour\x18\x05 \x01(\x03\x12.\n&shadow_usd_micros_per_accelerator_hour\x18\x06 \x01(\x03\x12\x19\n\x11\x61\x63\x63\x65lerators_free\x18\x07 \x01(\x05\x12(\n\x05state\x18\x08 \x01(\x0e\x32\x19.placewright.v1.PoolState\"(\n\x10GetPricesRequest\x12\x14\n\x0cmin_revision\x18\x01 \x01(\x03\"t\n\x11GetPricesResponse\x12)\n\x05pools\x18\x01 \x03(\x0b\x32\x1a.placewright.v1.PoolPrices\x12\x1e\n\x11guidance_revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x14\n\x12_guidance_revision\"G\n\x0cSupposedPool\x12\x0f\n\x07pool_id\x18\x01 \x01(\t\x12&\n\x04spec\x18\x02 \x01(\x0b\x32\x18.placewright.v1.PoolSpec\"\x92\x01\n\rSupposedQuota\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0f\n\x07nominal\x18\x02 \x01(\x03\x12\x1c\n\x0f\x62orrowing_limit\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\rlending_limit\x18\x04 \x01(\x03H\x01\x88\x01\x01\x42\x12\n\x10_borrowing_limitB\x10\n\x0e_lending_limit\"M\n\rSupposedQueue\x12\r\n\x05queue\x18\x01 \x01(\t\x12-\n\x06quotas\x18\x02 \x03(\x0b\x32\x1d.placewright.v1.SupposedQuota\"\xeb\x01\n\x0fPlanJobsRequest\x12\x32\n\x0bsubmissions\x18\x01 \x03(\x0b\x32\x1d.placewright.v1.JobSubmission\x12+\n\x05pools\x18\x02 \x03(\x0b\x32\x1c.placewright.v1.SupposedPool\x12\x18\n\x10removed_pool_ids\x18\x03 \x03(\t\x12-\n\x06queues\x18\x04 \x03(\x0b\x32\x1d.placewright.v1.SupposedQueue\x12\x18\n\x10left_out_job_ids\x18\x05 \x03(\t\x12\x14\n\x0cmin_revision\x18\x06 \x01(\x03\"\x9b\x01\n\x04\x46\x61te\x12.\n\tplacement\x18\x01 \x01(\x0b\x32\x19.placewright.v1.PlacementH\x00\x12,\n\x08\x64\x65\x66\x65rral\x18\x02 \x01(\x0b\x32\x18.placewright.v1.DeferralH\x00\x12-\n\x05value\x18\x03 \x01(\x0b\x32\x1e.placewright.v1.PlacementValueB\x06\n\x04\x66\x61te\"C\n\x0ePlannedReplica\x12\r\n\x05index\x18\x01 \x01(\x05\x12\"\n\x04\x66\x61te\x18\x02 \x01(\x0b\x32\x14.placewright.v1.Fate\"L\n\nPlannedJob\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x08replicas\x18\x02 \x03(\x0b\x32\x1e.placewright.v1.PlannedReplica\"\x7f\n\x0e\x43hangedReplica\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12$\n\x06\x62\x65\x66ore\x18\x03 \x01(\x0b\x32\x14.placewright.v1.Fate\x12#\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\x14.placewright.v1.Fate\"\x8e\x02\n\x0bPlanFigures\x12%\n\x1dobjective_usd_micros_per_hour\x18\x01 \x01(\x03\x12&\n\x19\x62ound_usd_micros_per_hour\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x19\n\x0cgap_permille\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12#\n\x1b\x63harged_usd_micros_per_hour\x18\x04 \x01(\x03\x12 \n\x18paid_usd_micros_per_hour\x18\x05 \x01(\x03\x12\x0e\n\x06placed\x18\x06 \x01(\x05\x12\x0f\n\x07waiting\x18\x07 \x01(\x05\x42\x1c\n\x1a_bound_usd_micros_per_hourB\x0f\n\r_gap_permille\"\xf2\x01\n\x10PlanJobsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12+\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x1b.placewright.v1.PlanFigures\x12*\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x1b.placewright.v1.PlanFigures\x12(\n\x04jobs\x18\x04 \x03(\x0b\x32\x1a.placewright.v1.PlannedJob\x12/\n\x07\x63hanges\x18\x05 \x03(\x0b\x32\x1e.placewright.v1.ChangedReplica\x12\x18\n\x10\x63hanges_left_out\x18\x06 \x01(\x05*\xa2\x01\n\tPoolState\x12\x1a\n\x16POOL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13POOL_STATE_DELETING\x10\x01\x12\x17\n\x13POOL_STATE_CORDONED\x10\x02\x12\x15\n\x11POOL_STATE_FROZEN\x10\x03\x12\x1a\n\x16POOL_STATE_NO_LAUNCHER\x10\x04\x12\x14\n\x10POOL_STATE_READY\x10\x05\x32\xb1\x01\n\x0ePlannerService\x12P\n\tGetPrices\x12 .placewright.v1.GetPricesRequest\x1a!.placewright.v1.GetPricesResponse\x12M\n\x08PlanJobs\x12\x1f.placewright.v1.PlanJobsRequest\x1a .placewright.v1.PlanJobsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'placewright.v1.planner_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_POOLSTATE']._serialized_start=552
-  _globals['_POOLSTATE']._serialized_end=714
-  _globals['_POOLPRICES']._serialized_start=83
-  _globals['_POOLPRICES']._serialized_end=389
-  _globals['_GETPRICESREQUEST']._serialized_start=391
-  _globals['_GETPRICESREQUEST']._serialized_end=431
-  _globals['_GETPRICESRESPONSE']._serialized_start=433
-  _globals['_GETPRICESRESPONSE']._serialized_end=549
-  _globals['_PLANNERSERVICE']._serialized_start=716
-  _globals['_PLANNERSERVICE']._serialized_end=814
+  _globals['_POOLSTATE']._serialized_start=2104
+  _globals['_POOLSTATE']._serialized_end=2266
+  _globals['_POOLPRICES']._serialized_start=144
+  _globals['_POOLPRICES']._serialized_end=450
+  _globals['_GETPRICESREQUEST']._serialized_start=452
+  _globals['_GETPRICESREQUEST']._serialized_end=492
+  _globals['_GETPRICESRESPONSE']._serialized_start=494
+  _globals['_GETPRICESRESPONSE']._serialized_end=610
+  _globals['_SUPPOSEDPOOL']._serialized_start=612
+  _globals['_SUPPOSEDPOOL']._serialized_end=683
+  _globals['_SUPPOSEDQUOTA']._serialized_start=686
+  _globals['_SUPPOSEDQUOTA']._serialized_end=832
+  _globals['_SUPPOSEDQUEUE']._serialized_start=834
+  _globals['_SUPPOSEDQUEUE']._serialized_end=911
+  _globals['_PLANJOBSREQUEST']._serialized_start=914
+  _globals['_PLANJOBSREQUEST']._serialized_end=1149
+  _globals['_FATE']._serialized_start=1152
+  _globals['_FATE']._serialized_end=1307
+  _globals['_PLANNEDREPLICA']._serialized_start=1309
+  _globals['_PLANNEDREPLICA']._serialized_end=1376
+  _globals['_PLANNEDJOB']._serialized_start=1378
+  _globals['_PLANNEDJOB']._serialized_end=1454
+  _globals['_CHANGEDREPLICA']._serialized_start=1456
+  _globals['_CHANGEDREPLICA']._serialized_end=1583
+  _globals['_PLANFIGURES']._serialized_start=1586
+  _globals['_PLANFIGURES']._serialized_end=1856
+  _globals['_PLANJOBSRESPONSE']._serialized_start=1859
+  _globals['_PLANJOBSRESPONSE']._serialized_end=2101
+  _globals['_PLANNERSERVICE']._serialized_start=2269
+  _globals['_PLANNERSERVICE']._serialized_end=2446
 # @@protoc_insertion_point(module_scope)

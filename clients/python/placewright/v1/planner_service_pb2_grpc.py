@@ -40,6 +40,11 @@ class PlannerServiceStub:
                 request_serializer=placewright_dot_v1_dot_planner__service__pb2.GetPricesRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_planner__service__pb2.GetPricesResponse.FromString,
                 _registered_method=True)
+        self.PlanJobs = channel.unary_unary(
+                '/placewright.v1.PlannerService/PlanJobs',
+                request_serializer=placewright_dot_v1_dot_planner__service__pb2.PlanJobsRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_planner__service__pb2.PlanJobsResponse.FromString,
+                _registered_method=True)
 
 
 class PlannerServiceServicer:
@@ -54,6 +59,16 @@ class PlannerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanJobs(self, request, context):
+        """PlanJobs answers what-if: it plans the present state as it is and as the request supposes it to be, and tells the
+        difference. Nothing changes. A replica of the service answers one question at a time, and some may wait; what is
+        too many is RESOURCE_EXHAUSTED with the limit WHAT_IFS_WAITING. A question that is not answered before the
+        caller's deadline, or within a minute where there is none, ends with DEADLINE_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlannerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +76,11 @@ def add_PlannerServiceServicer_to_server(servicer, server):
                     servicer.GetPrices,
                     request_deserializer=placewright_dot_v1_dot_planner__service__pb2.GetPricesRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_planner__service__pb2.GetPricesResponse.SerializeToString,
+            ),
+            'PlanJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanJobs,
+                    request_deserializer=placewright_dot_v1_dot_planner__service__pb2.PlanJobsRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_planner__service__pb2.PlanJobsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +111,33 @@ class PlannerService:
             '/placewright.v1.PlannerService/GetPrices',
             placewright_dot_v1_dot_planner__service__pb2.GetPricesRequest.SerializeToString,
             placewright_dot_v1_dot_planner__service__pb2.GetPricesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.PlannerService/PlanJobs',
+            placewright_dot_v1_dot_planner__service__pb2.PlanJobsRequest.SerializeToString,
+            placewright_dot_v1_dot_planner__service__pb2.PlanJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,
