@@ -36,6 +36,17 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from placewright.job import Job
+    from placewright.plans import (
+        ChangedReplica,
+        Fate,
+        PlanFigures,
+        PlannedJob,
+        PlannedReplica,
+        SupposedPool,
+        SupposedQueue,
+        SupposedQuota,
+        WhatIf,
+    )
     from placewright.pools import (
         Cordon,
         NodeCordon,
@@ -124,6 +135,15 @@ __all__ = [
     "PoolView",
     "QueueView",
     "PoolPrices",
+    "SupposedPool",
+    "SupposedQuota",
+    "SupposedQueue",
+    "Fate",
+    "PlannedReplica",
+    "PlannedJob",
+    "ChangedReplica",
+    "PlanFigures",
+    "WhatIf",
     "PoolStatus",
     "PoolUsage",
     "PoolJump",
@@ -179,6 +199,10 @@ _MODULES = {
     ),
     "queues": ("QueueView",),
     "prices": ("PoolPrices",),
+    "plans": (
+        "SupposedPool", "SupposedQuota", "SupposedQueue", "Fate", "PlannedReplica", "PlannedJob",
+        "ChangedReplica", "PlanFigures", "WhatIf",
+    ),
     "views": (
         "Hold", "Pin", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from placewright.decode import word
 from placewright.effects import Operation
+from placewright.job import Job
 from placewright.operator_operations import OperatorOperations
+from placewright.patience import call_with_patience
+from placewright.plan_messages import pool_message, queue_message, submission_messages, what_if_view
+from placewright.plans import SupposedPool, SupposedQueue, WhatIf
 from placewright.prices import PoolPrices
 from placewright.v1 import job_pb2
 from placewright.v1 import planner_service_pb2 as planner
 from placewright.words import Market, PoolState
 
 PLANNER_SERVICE = "/placewright.v1.PlannerService/"
+PLAN_TIMEOUT_S_DEFAULT = 60.0
 
 
 class PlannerOperations(OperatorOperations):
@@ -21,6 +28,39 @@ class PlannerOperations(OperatorOperations):
             request = planner.GetPricesRequest(min_revision=min_revision)
             answer = yield from self._call(f"{PLANNER_SERVICE}GetPrices", request, planner.GetPricesResponse)
         return [prices_view(each) for each in answer.pools]
+
+    def plan_jobs(self, supposed: planner.PlanJobsRequest, *, timeout_s: float | None) -> Operation[WhatIf]:
+        with self._reading() as min_revision:
+            supposed.min_revision = min_revision
+            answer = yield from call_with_patience(
+                f"{PLANNER_SERVICE}PlanJobs",
+                supposed,
+                planner.PlanJobsResponse,
+                timeout_s=timeout_s or PLAN_TIMEOUT_S_DEFAULT,
+            )
+        return what_if_view(answer)
+
+
+def plan_request(
+    jobs: Sequence[Job],
+    *,
+    pools: Sequence[SupposedPool],
+    removed_pools: Sequence[str],
+    queues: Sequence[SupposedQueue],
+    left_out_jobs: Sequence[str],
+) -> planner.PlanJobsRequest:
+    """The question as it is sent.
+
+    Raises:
+        InvalidRequest: every fault of a pool.
+    """
+    return planner.PlanJobsRequest(
+        submissions=submission_messages(jobs),
+        pools=[pool_message(pool) for pool in pools],
+        removed_pool_ids=removed_pools,
+        queues=[queue_message(queue) for queue in queues],
+        left_out_job_ids=left_out_jobs,
+    )
 
 
 def prices_view(prices: planner.PoolPrices) -> PoolPrices:

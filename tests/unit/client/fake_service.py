@@ -377,6 +377,51 @@ class FakeService(
         )
         return planner_service_pb2.GetPricesResponse(pools=[prices], guidance_revision=7)
 
+    def PlanJobs(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        """The first pool supposed, or gcp-h100, takes every job; main-0000-0 no longer has a place."""
+        self._came("PlanJobs", request, context)
+        pool_id = request.pools[0].pool_id if request.pools else "gcp-h100"
+        assignment = job_pb2.PoolAssignment(
+            pool_id=pool_id,
+            accelerator="h100",
+            accelerators=8,
+            market=job_pb2.MARKET_RESERVED,
+            charged_usd_micros_per_hour=16_000_000,
+        )
+        placed = planner_service_pb2.Fate(
+            placement=job_pb2.Placement(assignments=[assignment]),
+            value=job_pb2.PlacementValue(term_usd_micros_per_hour=80_000_000),
+        )
+        waits = planner_service_pb2.Fate(
+            deferral=job_pb2.Deferral(
+                reason=job_pb2.DEFERRAL_REASON_OUTBID, accelerators_needed=8, accelerators_free_max=0
+            )
+        )
+        replicas = [planner_service_pb2.PlannedReplica(index=0, fate=placed)]
+        return planner_service_pb2.PlanJobsResponse(
+            revision=7,
+            before=planner_service_pb2.PlanFigures(objective_usd_micros_per_hour=5_000_000, placed=1),
+            after=planner_service_pb2.PlanFigures(
+                objective_usd_micros_per_hour=80_000_000,
+                bound_usd_micros_per_hour=84_000_000,
+                gap_permille=48,
+                charged_usd_micros_per_hour=16_000_000,
+                paid_usd_micros_per_hour=48_000_000,
+                placed=1,
+                waiting=1,
+            ),
+            jobs=[
+                planner_service_pb2.PlannedJob(name=each.spec.name, replicas=replicas)
+                for each in request.submissions
+            ],
+            changes=[
+                planner_service_pb2.ChangedReplica(
+                    replica_id="main-0000-0", job_id="main-0000", before=placed, after=waits
+                )
+            ],
+            changes_left_out=2,
+        )
+
     def PinReplica(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("PinReplica", request, context)
         replica = self._replica(request.replica_id)

@@ -15,6 +15,7 @@ from placewright.cli.cordons import cordons
 from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_event, print_many, print_one
 from placewright.cli.pins import pins
+from placewright.cli.plan import plan
 from placewright.cli.prices import prices
 from placewright.cli.queues import queues
 
@@ -70,6 +71,7 @@ app.add_typer(cordons)
 app.add_typer(pins)
 app.add_typer(queues)
 app.add_typer(prices)
+app.add_typer(plan)
 
 
 @app.command()
@@ -272,11 +274,11 @@ def _jobs_of(file: str | None, flags: dict[str, object]) -> list[tuple[Document,
     if file is None:
         documents = [Document("flags", {})]
     else:
-        documents = read_documents(_text_of(file), "stdin" if file == "-" else file)
+        documents = read_documents(text_of(file), "stdin" if file == "-" else file)
     return [(document, job_of(document, flags)) for document in documents]
 
 
-def _text_of(file: str) -> str:
+def text_of(file: str) -> str:
     if file == "-":
         return sys.stdin.read()
     try:
