@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from scheduler.model.ids import History, Revision
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import History, ReplicaId, Revision
 from scheduler.model.plan import Plan, WorkLimits
 from scheduler.model.records import Entity, Key
 from scheduler.model.state import State
@@ -112,5 +113,10 @@ class WhatIfPlanner(Protocol):
         Raises:
             PlannerFailed: it died or made a plan that `verify` refuses; a new one takes the next question.
         """
+
+    async def why_waiting(
+        self, replica_id: ReplicaId, *, now_ms: int, limits: WorkLimits
+    ) -> WhyWaiting | None:
+        """Why the replica waits; None when it does not. As `what_if` otherwise."""
 
     async def close(self) -> None: ...

@@ -41,6 +41,7 @@ VERBS: Mapping[str, frozenset[Role]] = {
     "JobService/CancelJob": USERS_AND_OPERATORS,
     "JobService/HoldJob": USERS_AND_OPERATORS,
     "JobService/ReleaseJob": USERS_AND_OPERATORS,
+    "JobService/ExplainJob": USERS_AND_OPERATORS,
     "JobService/WatchJobs": USERS_AND_OPERATORS,
     "FleetService/ApplyPool": OPERATORS,
     "FleetService/ConfirmPool": OPERATORS,

@@ -7,9 +7,8 @@ from scheduler.api.checks import checking
 from scheduler.api.decode_job import Vocabulary
 from scheduler.api.decode_whatif import Questions
 from scheduler.api.encode_whatif import encode_what_if
-from scheduler.api.interceptor import Context
+from scheduler.api.interceptor import Context, within_ms
 from scheduler.api.submissions import Submissions
-from scheduler.model.limits import WHAT_IF_MS_DEFAULT
 from scheduler.service.parts import Parts
 from scheduler.service.prices import PoolPrices, PoolState, prices
 from scheduler.service.whatif import WhatIfs
@@ -36,11 +35,10 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         with checking() as checks:
             min_revision = checks.revision(request.min_revision)
             hypotheses = self._questions.decode(request, checks)
-        left_s = context.time_remaining()
         answer = await self._what_ifs.ask(
             hypotheses,
             min_revision=min_revision,
-            within_ms=WHAT_IF_MS_DEFAULT if left_s is None else max(1, int(left_s * 1_000)),
+            within_ms=within_ms(context),
         )
         return encode_what_if(answer, hypotheses.jobs)
 

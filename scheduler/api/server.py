@@ -29,6 +29,7 @@ from scheduler.api.launcher_service import LauncherServicer
 from scheduler.api.planner_service import PlannerServicer
 from scheduler.api.queue_service import QueueServicer
 from scheduler.model.limits import MESSAGE_BYTES_MAX
+from scheduler.service.explanations import Explanations
 from scheduler.service.parts import Parts
 from scheduler.service.whatif import WhatIfs
 from scheduler.telemetry.metrics import Metrics
@@ -93,7 +94,7 @@ class Server:
             maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
         )
         job_service_pb2_grpc.add_JobServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
-            JobServicer(parts, vocabulary), self._server
+            JobServicer(parts, vocabulary, Explanations(parts, what_ifs)), self._server
         )
         fleet_service_pb2_grpc.add_FleetServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             FleetServicer(parts, vocabulary.catalogue), self._server

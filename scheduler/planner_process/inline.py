@@ -3,11 +3,13 @@
 from collections.abc import AsyncGenerator, Sequence
 
 from scheduler.model.errors import PlannerFailed
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import ReplicaId
 from scheduler.model.plan import Plan, WorkLimits
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
 from scheduler.model.whatif import Hypotheses, WhatIf
-from scheduler.planner_process.planning_run import PriorityClasses, copy_of, plans_of, what_if
+from scheduler.planner_process.planning_run import PriorityClasses, copy_of, plans_of, what_if, why_waiting
 
 
 class InlinePlanner:
@@ -49,6 +51,19 @@ class InlinePlanner:
         return what_if(
             self._state,
             hypotheses,
+            now_ms=now_ms,
+            limits=limits,
+            priority_classes=self._priority_classes,
+        )
+
+    async def why_waiting(
+        self, replica_id: ReplicaId, *, now_ms: int, limits: WorkLimits
+    ) -> WhyWaiting | None:
+        """As the port says."""
+        assert self._state is not None, "reset comes first"
+        return why_waiting(
+            self._state,
+            replica_id,
             now_ms=now_ms,
             limits=limits,
             priority_classes=self._priority_classes,

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from scheduler.model.ids import History, Revision
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import History, ReplicaId, Revision
 from scheduler.model.plan import WorkLimits
 from scheduler.model.priority import PriorityClass
 from scheduler.model.whatif import Hypotheses, WhatIf
@@ -44,6 +45,14 @@ class AskWhatIf(msgspec.Struct, tag=True):
     limits: WorkLimits
 
 
+class AskWhyWaiting(msgspec.Struct, tag=True):
+    """Explain why a replica waits."""
+
+    replica_id: ReplicaId
+    now_ms: int
+    limits: WorkLimits
+
+
 class Planned(msgspec.Struct, tag=True):
     """A verified plan, as the codec wrote it."""
 
@@ -54,6 +63,12 @@ class WhatIfAnswered(msgspec.Struct, tag=True):
     """How the two plans differ."""
 
     answer: WhatIf
+
+
+class WhyWaitingAnswered(msgspec.Struct, tag=True):
+    """Why it waits; None when it does not."""
+
+    answer: WhyWaiting | None
 
 
 class Finished(msgspec.Struct, tag=True):
@@ -68,8 +83,8 @@ class Failed(msgspec.Struct, tag=True):
     reason: str
 
 
-ToPlanner = Configure | Reset | Observe | MakePlans | AskWhatIf
-FromPlanner = Planned | WhatIfAnswered | Finished | Failed
+ToPlanner = Configure | Reset | Observe | MakePlans | AskWhatIf | AskWhyWaiting
+FromPlanner = Planned | WhatIfAnswered | WhyWaitingAnswered | Finished | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _to_planner: msgspec.msgpack.Decoder[ToPlanner] = msgspec.msgpack.Decoder(ToPlanner)

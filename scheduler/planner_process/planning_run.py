@@ -1,15 +1,17 @@
 """One run of the planner over a state: each plan is verified before anyone sees it."""
 
 from collections.abc import Iterator, Mapping
+from typing import TypedDict
 
 from scheduler.codec.commits import commits_of
 from scheduler.model.errors import PlannerFailed
-from scheduler.model.ids import PriorityClassName
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import PriorityClassName, ReplicaId
 from scheduler.model.plan import Plan, Snapshot, WorkLimits
 from scheduler.model.priority import PriorityClass
 from scheduler.model.state import State
 from scheduler.model.whatif import Hypotheses, WhatIf
-from scheduler.planning import whatif
+from scheduler.planning import explaining, whatif
 from scheduler.planning.planner import plans
 from scheduler.planning.snapshot import snapshot_of
 from scheduler.planning.verify import violations
@@ -17,6 +19,14 @@ from scheduler.planning.verify import violations
 VIOLATIONS_SHOWN_MAX = 5
 
 PriorityClasses = Mapping[PriorityClassName, PriorityClass]
+
+
+class Terms(TypedDict):
+    """When and with which work to plan."""
+
+    now_ms: int
+    limits: WorkLimits
+    priority_classes: PriorityClasses
 
 
 def plans_of(
@@ -48,13 +58,37 @@ def what_if(
     snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
     live = whatif.touched(state, hypotheses)
     before, after = (
-        whatif.Planned(snapshot=each, plan=_best_plan(each, limits=limits))
+        whatif.Planned(snapshot=each, plan=best_plan(each, limits=limits))
         for each in (snapshot, whatif.supposed(snapshot, hypotheses, live))
     )
     return whatif.difference(before, after, hypotheses, live)
 
 
-def _best_plan(snapshot: Snapshot, *, limits: WorkLimits) -> Plan:
+def why_waiting(
+    state: State,
+    replica_id: ReplicaId,
+    *,
+    now_ms: int,
+    limits: WorkLimits,
+    priority_classes: PriorityClasses,
+) -> WhyWaiting | None:
+    """Why the replica waits and what would admit it; None when it does not wait.
+
+    Raises:
+        PlannerFailed: a plan breaks a rule.
+    """
+    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
+    if all(each.replica.id != replica_id for each in snapshot.waiting):
+        return None
+    return explaining.why_waiting(snapshot, replica_id, lambda each: best_plan(each, limits=limits))
+
+
+def best_plan(snapshot: Snapshot, *, limits: WorkLimits) -> Plan:
+    """The improved plan.
+
+    Raises:
+        PlannerFailed: it breaks a rule.
+    """
     *_, best = plans(snapshot, limits=limits)
     return verified(snapshot, best)
 

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from scheduler.model.errors import IllegalTransition, NotFound, OutOfTime, Overloaded
-from scheduler.model.ids import Revision
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import ReplicaId, Revision
 from scheduler.model.limits import WHAT_IFS_WAITING_MAX
 from scheduler.model.plan import WorkLimits
 from scheduler.model.state import State
@@ -35,12 +36,30 @@ class WhatIfs:
         """
         await self._parts.mirror.caught_up(min_revision)
         check_hypotheses(self._parts.state, hypotheses)
+        async with self._turn_within(within_ms) as now_ms:
+            return await self._planner.what_if(hypotheses, now_ms=now_ms, limits=self._limits)
+
+    async def why_waiting(self, replica_id: ReplicaId, *, within_ms: int) -> WhyWaiting:
+        """Why a replica waits, and what would admit it.
+
+        Raises:
+            IllegalTransition: it no longer waits.
+            Overloaded, OutOfTime, PlannerFailed
+        """
+        async with self._turn_within(within_ms) as now_ms:
+            found = await self._planner.why_waiting(replica_id, now_ms=now_ms, limits=self._limits)
+        if found is None:
+            raise IllegalTransition(f"replica {replica_id} no longer waits: ask again")
+        return found
+
+    @asynccontextmanager
+    async def _turn_within(self, within_ms: int) -> AsyncIterator[int]:
+        """The time of one's turn, with the planner up to date."""
         async with self._place():
             try:
                 async with asyncio.timeout(within_ms / 1_000), self._turn:
                     await self._feed.bring_up_to_date()
-                    now_ms = self._parts.clock.now_ms()
-                    return await self._planner.what_if(hypotheses, now_ms=now_ms, limits=self._limits)
+                    yield self._parts.clock.now_ms()
             except TimeoutError:
                 raise OutOfTime(f"the question was not answered within {within_ms / 1_000:g} s") from None
 

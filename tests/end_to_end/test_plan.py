@@ -63,3 +63,8 @@ def test_questions_are_answered_beside_the_leader_and_change_nothing(tmp_path: P
             client.plan_jobs(timeout=0.5)
         wait_until(lambda: own not in planners_of(process_id), "a stalled question is ended")
         assert client.plan_jobs([a_job("third")]).after.waiting == 2
+        explained = client.explain_job(second.job_id)
+        assert explained.waiting is not None
+        assert [str(change) for change in explained.waiting.changes] == [
+            "8 more accelerators free on pool own"
+        ]

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from placewright.v1 import (
+    explanation_pb2,
     fleet_service_pb2,
     job_pb2,
     job_service_pb2,
@@ -53,6 +54,7 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "CancelJob": job_service_pb2.CancelJobRequest(job_id=run.job_id, request_id="r5"),
         "HoldJob": job_service_pb2.HoldJobRequest(job_id=run.job_id, reason="because", request_id="r8"),
         "ReleaseJob": job_service_pb2.ReleaseJobRequest(job_id=run.job_id, request_id="r9"),
+        "ExplainJob": explanation_pb2.ExplainJobRequest(job_id=run.job_id),
         "WatchJobs": job_service_pb2.WatchJobsRequest(filter=job_service_pb2.JobFilter(name="name")),
         "ApplyPool": fleet_service_pb2.ApplyPoolRequest(**by_id, spec=SPEC, confirm_jumps=True),
         "ConfirmPool": fleet_service_pb2.ConfirmPoolRequest(

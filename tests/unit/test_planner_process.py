@@ -362,3 +362,18 @@ async def test_a_child_that_dies_is_told_and_replaced_at_the_next_question(proce
         await asking
 
     assert (await process.what_if(QUESTION, now_ms=NOW_MS, limits=LIMITS)).after.placed == 2
+
+
+async def test_a_replica_is_explained_alike_inline_and_in_a_process(process: ProcessPlanner) -> None:
+    inline = InlinePlanner(PRIORITY_CLASSES)
+    large = replace(a_job("large", "h100:128"), history=History(HISTORY))
+    answers = []
+    for planner in (inline, process):
+        await planner.reset(a_state(large, a_replica(large), a_pool(), history=HISTORY))
+        ids = (ReplicaId("large-0"), ReplicaId("none-0"))
+        answers.append([await planner.why_waiting(id_, now_ms=NOW_MS, limits=LIMITS) for id_ in ids])
+
+    assert answers[0] == answers[1]
+    assert answers[0][0] is not None
+    assert [change.amount for change in answers[0][0].changes] == [120]
+    assert answers[0][1] is None

@@ -35,6 +35,13 @@ if TYPE_CHECKING:
         Unauthenticated,
         Unavailable,
     )
+    from placewright.explanations import (
+        AdmittingChange,
+        Explanation,
+        PoolAnswer,
+        WhyPlaced,
+        WhyWaiting,
+    )
     from placewright.job import Job
     from placewright.plans import (
         ChangedReplica,
@@ -84,6 +91,7 @@ if TYPE_CHECKING:
         Run,
     )
     from placewright.words import (
+        ChangeKind,
         DeferralReason,
         EndReason,
         HealthStatus,
@@ -135,6 +143,11 @@ __all__ = [
     "PoolView",
     "QueueView",
     "PoolPrices",
+    "Explanation",
+    "WhyWaiting",
+    "WhyPlaced",
+    "PoolAnswer",
+    "AdmittingChange",
     "SupposedPool",
     "SupposedQuota",
     "SupposedQueue",
@@ -162,6 +175,7 @@ __all__ = [
     "WatchEventKind",
     "HealthStatus",
     "PoolJumpKind",
+    "ChangeKind",
     "PoolState",
     # errors
     "PlacewrightError",
@@ -199,6 +213,7 @@ _MODULES = {
     ),
     "queues": ("QueueView",),
     "prices": ("PoolPrices",),
+    "explanations": ("Explanation", "WhyWaiting", "WhyPlaced", "PoolAnswer", "AdmittingChange"),
     "plans": (
         "SupposedPool", "SupposedQuota", "SupposedQueue", "Fate", "PlannedReplica", "PlannedJob",
         "ChangedReplica", "PlanFigures", "WhatIf",
@@ -209,6 +224,7 @@ _MODULES = {
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",
         "Market", "WaitFor", "WatchEventKind", "HealthStatus", "PoolJumpKind", "PoolState",
+        "ChangeKind",
     ),
     "errors": (
         "PlacewrightError", "InvalidRequest", "NotFound", "AlreadyExists", "RequestIdReused",

@@ -14,6 +14,7 @@ from placewright.alternative import Alternative
 from placewright.strings import Location, Size
 from placewright.v1 import job_pb2, job_service_pb2
 from placewright.words import (
+    ChangeKind,
     DeferralReason,
     EndReason,
     JobKind,
@@ -39,6 +40,7 @@ PREFIXES = {
     PoolVerdict: "POOL_VERDICT_",
     PoolJumpKind: "POOL_JUMP_KIND_",
     PoolState: "POOL_STATE_",
+    ChangeKind: "CHANGE_KIND_",
     WatchEventKind: "WATCH_EVENT_KIND_",
 }
 

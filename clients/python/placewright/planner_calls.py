@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from placewright.explanations import Explanation
 from placewright.job import Duration, Job
 from placewright.operator_calls import AsyncOperatorCalls, OperatorCalls
 from placewright.planner_operations import PlannerOperations, plan_request
@@ -45,6 +46,18 @@ class PlannerCalls(OperatorCalls):
         )
         return self._run(self._operations.plan_jobs(request, timeout_s=seconds_of(timeout)))
 
+    def explain_job(
+        self, job_id: str, *, replica: int | None = None, timeout: float | Duration | None = None
+    ) -> Explanation:
+        """Why a replica waits and which single changes would let it in, or why it is where it is.
+
+        Args:
+            replica: its index; the first that waits, else the first that has a place.
+            timeout: a minute, unless given.
+        """
+        timeout_s = seconds_of(timeout)
+        return self._run(self._operations.explain_job(job_id, replica=replica, timeout_s=timeout_s))
+
 
 class AsyncPlannerCalls(AsyncOperatorCalls):
     """A part of `AsyncClient`; `PlannerCalls` says what each method does."""
@@ -68,3 +81,9 @@ class AsyncPlannerCalls(AsyncOperatorCalls):
             jobs, pools=pools, removed_pools=removed_pools, queues=queues, left_out_jobs=left_out_jobs
         )
         return await self._run(self._operations.plan_jobs(request, timeout_s=seconds_of(timeout)))
+
+    async def explain_job(
+        self, job_id: str, *, replica: int | None = None, timeout: float | Duration | None = None
+    ) -> Explanation:
+        timeout_s = seconds_of(timeout)
+        return await self._run(self._operations.explain_job(job_id, replica=replica, timeout_s=timeout_s))

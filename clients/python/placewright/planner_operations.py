@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 from placewright.decode import word
 from placewright.effects import Operation
+from placewright.explanation_messages import explanation_view
+from placewright.explanations import Explanation
 from placewright.job import Job
+from placewright.operations import JOB_SERVICE
 from placewright.operator_operations import OperatorOperations
 from placewright.patience import call_with_patience
 from placewright.plan_messages import pool_message, queue_message, submission_messages, what_if_view
 from placewright.plans import SupposedPool, SupposedQueue, WhatIf
 from placewright.prices import PoolPrices
-from placewright.v1 import job_pb2
+from placewright.v1 import explanation_pb2, job_pb2
 from placewright.v1 import planner_service_pb2 as planner
 from placewright.words import Market, PoolState
 
@@ -39,6 +42,20 @@ class PlannerOperations(OperatorOperations):
                 timeout_s=timeout_s or PLAN_TIMEOUT_S_DEFAULT,
             )
         return what_if_view(answer)
+
+    def explain_job(
+        self, job_id: str, *, replica: int | None, timeout_s: float | None
+    ) -> Operation[Explanation]:
+        with self._reading() as min_revision:
+            answer = yield from call_with_patience(
+                f"{JOB_SERVICE}ExplainJob",
+                explanation_pb2.ExplainJobRequest(
+                    job_id=job_id, replica_index=replica, min_revision=min_revision
+                ),
+                explanation_pb2.ExplainJobResponse,
+                timeout_s=timeout_s or PLAN_TIMEOUT_S_DEFAULT,
+            )
+        return explanation_view(answer)
 
 
 def plan_request(

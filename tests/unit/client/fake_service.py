@@ -13,6 +13,7 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from google.rpc import error_details_pb2, status_pb2
 
 from placewright.v1 import (
+    explanation_pb2,
     fleet_service_pb2,
     fleet_service_pb2_grpc,
     job_pb2,
@@ -376,6 +377,37 @@ class FakeService(
             state=planner_service_pb2.POOL_STATE_NO_LAUNCHER,
         )
         return planner_service_pb2.GetPricesResponse(pools=[prices], guidance_revision=7)
+
+    def ExplainJob(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        """Replica 1 has a place, the others wait."""
+        self._came("ExplainJob", request, context)
+        answer = explanation_pb2.ExplainJobResponse(
+            replica_id=f"{request.job_id}-{request.replica_index}", revision=7
+        )
+        if request.replica_index == 1:
+            assignment = job_pb2.PoolAssignment(pool_id="gcp-h100", accelerator="h100", accelerators=8)
+            answer.placed.placement.assignments.append(assignment)
+            answer.placed.value.term_usd_micros_per_hour = 70_000_000
+            answer.placed.work_usd_micros_per_hour = 80_000_000
+            answer.placed.price_usd_micros_per_hour = -16_000_000
+            return answer
+        answer.waiting.deferral.reason = job_pb2.DEFERRAL_REASON_NO_CAPACITY
+        answer.waiting.worth_usd_micros_per_useful_hour = 10_000_000
+        answer.waiting.pools.add(
+            pool_id="gcp-h100",
+            verdict=job_pb2.POOL_VERDICT_NOT_WORTH_THE_PRICE,
+            accelerators_needed=8,
+            accelerators_free=4,
+            cost_usd_micros_per_useful_hour=12_000_000,
+        )
+        answer.waiting.changes.add(
+            kind=explanation_pb2.CHANGE_KIND_RAISE_QUOTA, cohort="all", resource="h100", amount=16
+        )
+        answer.waiting.changes.add(
+            kind=explanation_pb2.CHANGE_KIND_LOWER_PRICE, pool_id="gcp-h100", amount=9_500_000
+        )
+        answer.waiting.changes_tried = 3
+        return answer
 
     def PlanJobs(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         """The first pool supposed, or gcp-h100, takes every job; main-0000-0 no longer has a place."""

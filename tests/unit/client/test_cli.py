@@ -291,6 +291,27 @@ def test_plan_shows_what_would_be_against_what_is(run: Run, tmp_path: Path) -> N
     assert changes[2] == "... and 2 more"
 
 
+def test_explain_tells_what_each_pool_says_and_what_would_let_it_in(run: Run) -> None:
+    lines = run("explain", "main-0000").stdout.splitlines()
+
+    assert lines[0] == "replica   main-0000-0"
+    assert lines[3].split() == ["POOL", "NEEDS", "FREE", "COSTS", "IS-WORTH", "VERDICT"]
+    assert lines[4].split()[:5] == ["gcp-h100", "8", "4", "$12.00", "$10.00"]
+    assert lines[6:] == [
+        "any one of these would let it in:",
+        "  the quota of cohort all raised by 16 h100",
+        "  $9.50 per accelerator-hour on pool gcp-h100",
+    ]
+
+
+def test_explain_tells_the_parts_of_a_placement(run: Run) -> None:
+    said = run("explain", "main-0000", "--replica", "1").stdout
+
+    assert "placed    8 h100 in gcp-h100 at $0.00/h; no other pool was possible\n" in said
+    assert ["price", "$-16.00"] in [line.split() for line in said.splitlines()]
+    assert ["sum", "$64.00"] in [line.split() for line in said.splitlines()]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

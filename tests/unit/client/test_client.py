@@ -471,3 +471,22 @@ def test_what_if_is_asked_and_told_whole(client: Any, service: FakeService) -> N
     (change,) = answer.changes
     assert change.before.placement.pool_id == "more"
     assert str(change.after) == "waits: needs 8; jobs of more worth took the room (0 left in one pool)"
+
+
+def test_a_replica_is_explained_by_what_would_let_it_in_or_its_term(
+    client: Any, service: FakeService
+) -> None:
+    waits = client.explain_job("main-0000", timeout=5)
+    placed = client.explain_job("main-0000", replica=1).placed
+
+    assert not service.requests["ExplainJob"][0].HasField("replica_index")
+    assert (waits.replica_id, waits.revision, waits.placed) == ("main-0000-0", 7, None)
+    (pool,) = waits.waiting.pools
+    assert (pool.verdict, pool.accelerators_needed, pool.accelerators_free) == ("not_worth_the_price", 8, 4)
+    assert pool.cost_usd_micros_per_useful_hour == 12_000_000
+    assert [str(change) for change in waits.waiting.changes] == [
+        "the quota of cohort all raised by 16 h100",
+        "$9.50 per accelerator-hour on pool gcp-h100",
+    ]
+    assert placed.term_usd_micros_per_hour == 64_000_000
+    assert placed.value.term_usd_micros_per_hour == 70_000_000

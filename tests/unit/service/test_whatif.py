@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from scheduler.model.errors import IllegalTransition, NotFound, OutOfTime, Overloaded
-from scheduler.model.ids import JobId, PoolId, Revision
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import JobId, PoolId, ReplicaId, Revision
 from scheduler.model.limits import WHAT_IFS_WAITING_MAX
 from scheduler.model.plan import WorkLimits
 from scheduler.model.state import State
@@ -60,6 +61,11 @@ class WaitingPlanner:
             raise
         finally:
             self.at_once -= 1
+
+    async def why_waiting(
+        self, replica_id: ReplicaId, *, now_ms: int, limits: WorkLimits
+    ) -> WhyWaiting | None:
+        raise NotImplementedError
 
     async def close(self) -> None:
         await self._inline.close()

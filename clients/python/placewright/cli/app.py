@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 from placewright.cli import exits
 from placewright.cli.brakes import brakes
 from placewright.cli.cordons import cordons
+from placewright.cli.explain import explain
 from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_event, print_many, print_one
 from placewright.cli.pins import pins
@@ -72,6 +73,7 @@ app.add_typer(pins)
 app.add_typer(queues)
 app.add_typer(prices)
 app.add_typer(plan)
+app.add_typer(explain)
 
 
 @app.command()

@@ -51,7 +51,7 @@ def plan_jobs(
     with exits.connected(address or context.obj) as client:
         jobs, pools = _jobs_of(files), _pools_of(pool_files)
         queues = _queues_of(quotas)
-        with _progress("planning"):
+        with progress("planning"):
             answer = client.plan_jobs(
                 jobs,
                 pools=pools,
@@ -64,7 +64,7 @@ def plan_jobs(
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[None]:
+def progress(what: str) -> Iterator[None]:
     """A sign of life on stderr while something is waited for; one line where nobody watches."""
     if not sys.stderr.isatty():
         exits.tell(f"{what} ...")
