@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -13,6 +11,7 @@ from placewright.cli import exits
 from placewright.cli.brakes import brakes
 from placewright.cli.cordons import cordons
 from placewright.cli.explain import explain
+from placewright.cli.input import text_of
 from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_event, print_many, print_one
 from placewright.cli.pins import pins
@@ -278,15 +277,6 @@ def _jobs_of(file: str | None, flags: dict[str, object]) -> list[tuple[Document,
     else:
         documents = read_documents(text_of(file), "stdin" if file == "-" else file)
     return [(document, job_of(document, flags)) for document in documents]
-
-
-def text_of(file: str) -> str:
-    if file == "-":
-        return sys.stdin.read()
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        exits.refuse(f"cannot read {file}: {error}")
 
 
 def _submit_all(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placewright.cli import exits
+from placewright.cli.input import text_of
 from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_one, print_table
 
@@ -77,7 +78,6 @@ def progress(what: str) -> Iterator[None]:
 
 
 def _jobs_of(files: list[str]) -> list[Job]:
-    from placewright.cli.app import text_of
     from placewright.cli.job_file import job_of, read_documents
 
     return [
@@ -88,7 +88,6 @@ def _jobs_of(files: list[str]) -> list[Job]:
 
 
 def _pools_of(files: list[str]) -> list[SupposedPool]:
-    from placewright.cli.app import text_of
     from placewright.cli.pool_file import read_pools
 
     return [pool for file in files for pool in read_pools(text_of(file), file)]
