@@ -55,7 +55,7 @@ DurabilityMode = Annotated[
     typer.Option(help="What an answer promises: everysec, always or replicated. [default: always]"),
 ]
 FleetFile = Annotated[
-    Path | None, typer.Option(help="Fleet file; its pools are created where they are missing.")
+    Path | None, typer.Option(help="Fleet file; its pools and queues are created where they are missing.")
 ]
 CellName = Annotated[str | None, typer.Option(help="Name of this scheduler. [default: main]")]
 TokenFile = Annotated[

@@ -7,10 +7,11 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,19 +21,22 @@ import structlog
 from scheduler.api.auth import Authenticator, Identity, Role
 from scheduler.api.decode_job import Vocabulary
 from scheduler.api.server import STREAMING_RPCS, UNARY_RPCS, Server, TlsFiles
-from scheduler.catalog.fleet import FleetPool, load_fleet
+from scheduler.catalog.fleet import FleetFile, load_fleet
 from scheduler.catalog.load import load_catalogue
 from scheduler.control.leader import Leader
 from scheduler.control.tools import ControlSettings, Tools
 from scheduler.mirror.comparison import Comparison
 from scheduler.mirror.mirror import Mirror
-from scheduler.model.errors import StoreUnavailable
+from scheduler.model.errors import IllegalTransition, StoreUnavailable
 from scheduler.model.ids import CellId, Principal
 from scheduler.model.priority import DEFAULT_PRIORITY_CLASS, DEFAULT_PRIORITY_CLASSES
+from scheduler.model.queue import Cohort, Queue
+from scheduler.model.records import Key, Kind, key_of
 from scheduler.planner_process.process import ProcessPlanner
 from scheduler.ports import SHADOW_HOLDER_PREFIX, Leadership
 from scheduler.service.fleet import Caller, Fleet
 from scheduler.service.parts import Parts
+from scheduler.service.quotas import Quotas
 from scheduler.service.whatif import WhatIfs
 from scheduler.settings import InvalidSettings, Settings, load_tokens, split_address
 from scheduler.state.embedded import embedded_valkey
@@ -100,7 +104,7 @@ class Service:
     parts: Parts
     leader: Leader | None
     server: Server | None
-    fleet_pools: tuple[FleetPool, ...]
+    fleet_file: FleetFile
     stop: asyncio.Event
 
 
@@ -151,7 +155,7 @@ def _listen(service: Service, telemetry: TelemetryServer) -> Addresses:
 
 
 async def _start(service: Service, announce: Callable[[], None]) -> None:
-    await _create_missing_pools(service)
+    await _create_missing(service)
     if service.server is not None:
         await service.server.start()
     announce()
@@ -179,7 +183,7 @@ async def build(settings: Settings, share: Share, *, stop: asyncio.Event) -> Asy
             f"redis_url: must be given for `{share}`, which shares its store with other processes; "
             f"the embedded Valkey is for one `{Share.ALL}` alone"
         )
-    fleet_pools = load_fleet(settings.fleet) if settings.fleet is not None else ()
+    fleet_file = load_fleet(settings.fleet) if settings.fleet is not None else FleetFile()
     metrics, clock = Metrics(rpcs=UNARY_RPCS, streams=STREAMING_RPCS), SystemClock()
     async with AsyncExitStack() as stack:
         server_of = None if share is Share.CONTROL else _api(settings, metrics, stack)
@@ -206,7 +210,7 @@ async def build(settings: Settings, share: Share, *, stop: asyncio.Event) -> Asy
             parts=parts,
             leader=None if share is Share.API else await _leader(settings, parts, leadership, metrics, stack),
             server=None if server_of is None else server_of(parts),
-            fleet_pools=fleet_pools,
+            fleet_file=fleet_file,
             stop=stop,
         )
 
@@ -219,7 +223,7 @@ def _api(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Callabl
         priority_classes=tuple(priority_class.name for priority_class in DEFAULT_PRIORITY_CLASSES),
         default_priority_class=DEFAULT_PRIORITY_CLASS,
     )
-    planner = ProcessPlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES})
+    planner = ProcessPlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES}, settings.disruption)
     stack.push_async_callback(planner.close)  # its process is started by the first question
 
     def server_of(parts: Parts) -> Server:
@@ -232,7 +236,7 @@ def _api(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Callabl
 async def _leader(
     settings: Settings, parts: Parts, leadership: Leadership, metrics: Metrics, stack: AsyncExitStack
 ) -> Leader:
-    planner = ProcessPlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES})
+    planner = ProcessPlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES}, settings.disruption)
     stack.push_async_callback(planner.close)
     await planner.warm_up()
     tools = Tools(
@@ -280,18 +284,30 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> RedisStore:
     return await stack.enter_async_context(open_redis_store(redis_settings))
 
 
-async def _create_missing_pools(service: Service) -> None:
-    """Pools of the fleet file that are not there; a pool that is there stays as it is."""
-    fleet = Fleet(service.parts)
-    for pool in service.fleet_pools:
-        while service.mirror.state.pool(pool.id) is None:
-            caller = Caller(principal=FLEET_PRINCIPAL, request_id=secrets.token_hex(16))
-            try:
-                await fleet.apply(pool.id, pool.spec, generation=None, caller=caller)
-                log.info("pool_created", pool=pool.id)
-            except StoreUnavailable as error:
-                log.info("pool_creation_waits", pool=pool.id, error=str(error))
-                await service.clock.sleep(FLEET_RETRY_MS)
+async def _create_missing(service: Service) -> None:
+    """Pools, cohorts and queues of the fleet file that are not there; what is there stays as it is."""
+    fleet, quotas, file = Fleet(service.parts), Quotas(service.parts), service.fleet_file
+    for pool in file.pools:
+        apply_pool = partial(fleet.apply, pool.id, pool.spec, generation=None)
+        await _create(service, Key(Kind.POOL, pool.id), apply_pool)
+    holders: list[Cohort | Queue] = [*file.cohorts, *file.queues]
+    for holder in holders:
+        await _create(service, key_of(holder), partial(quotas.apply, holder, generation=None))
+
+
+async def _create(service: Service, key: Key, apply: Callable[..., Awaitable[object]]) -> None:
+    """Apply it as often as the store needs, unless it is there; what the cell has no room for is left out."""
+    while service.mirror.state.record(key) is None:
+        caller = Caller(principal=FLEET_PRINCIPAL, request_id=secrets.token_hex(16))
+        try:
+            await apply(caller=caller)
+            log.info("fleet_file_applied", kind=key.kind, name=key.id)
+        except StoreUnavailable as error:
+            log.info("fleet_file_waits", kind=key.kind, name=key.id, error=str(error))
+            await service.clock.sleep(FLEET_RETRY_MS)
+        except IllegalTransition as error:
+            log.warning("fleet_file_refused", kind=key.kind, name=key.id, error=str(error))
+            return
 
 
 async def _observe(service: Service) -> None:

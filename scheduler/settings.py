@@ -1,6 +1,7 @@
 """Settings: command line over environment over defaults, checked whole, all faults told at once."""
 
 import ipaddress
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import CELL_LENGTH_MAX
 from scheduler.model.plan import WorkLimits
+from scheduler.model.replica import PREEMPTIONS_KEPT
 from scheduler.model.retention import RETENTION_DEFAULT, Retention
 from scheduler.state.topology import topology_of
 
@@ -53,7 +56,8 @@ class Settings(BaseSettings):
         redis_tls_key: its private key, PEM.
         durability: what has happened before a write is answered: everysec, always or replicated.
         replicas_in_sync: how many of the store's replicas must have a write in durability replicated.
-        fleet: a fleet file; its pools are created where they are missing, and nothing is overwritten.
+        fleet: a fleet file; its pools, cohorts and queues are created where they are missing, and nothing is
+            overwritten.
         token_file: who may call; without it everybody over loopback.
         tls_certificate: certificate chain, PEM; goes with `tls_key`.
         tls_key: private key, PEM.
@@ -63,6 +67,13 @@ class Settings(BaseSettings):
         shadow: make plans, explain them and compare them with what runs, but place nothing.
         retention_ms: how long after its submission a finished job is kept, and any request id is known.
         retention_after_end_ms: how long after its end a job is kept at least.
+        fleet_stops_per_cycle_max: runs that one plan may stop for worthier ones, in all.
+        pool_stops_per_cycle_max: the same, on one pool.
+        queue_stops_per_cycle_max: the same, of one queue.
+        fleet_stops_per_hour_max: runs that may be stopped for worthier ones within an hour, in all.
+        pool_stops_per_hour_max: the same, on one pool.
+        queue_stops_per_hour_max: the same, of one queue.
+        preemptions_per_hour_max: how often one replica may be preempted within an hour.
         mirror_comparison_ms: time between two comparisons of the mirror with a full load of the store.
         log_level: debug, info, warning or error.
     """
@@ -91,6 +102,15 @@ class Settings(BaseSettings):
     shadow: bool = False
     retention_ms: int = Field(default=RETENTION_DEFAULT.after_submission_ms, ge=1_000)
     retention_after_end_ms: int = Field(default=RETENTION_DEFAULT.after_end_ms, ge=1_000)
+    fleet_stops_per_cycle_max: int = Field(default=DISRUPTION_DEFAULT.fleet_stops_per_cycle_max, ge=0)
+    pool_stops_per_cycle_max: int = Field(default=DISRUPTION_DEFAULT.pool_stops_per_cycle_max, ge=0)
+    queue_stops_per_cycle_max: int = Field(default=DISRUPTION_DEFAULT.queue_stops_per_cycle_max, ge=0)
+    fleet_stops_per_hour_max: int = Field(default=DISRUPTION_DEFAULT.fleet_stops_per_hour_max, ge=0)
+    pool_stops_per_hour_max: int = Field(default=DISRUPTION_DEFAULT.pool_stops_per_hour_max, ge=0)
+    queue_stops_per_hour_max: int = Field(default=DISRUPTION_DEFAULT.queue_stops_per_hour_max, ge=0)
+    preemptions_per_hour_max: int = Field(
+        default=DISRUPTION_DEFAULT.preemptions_per_hour_max, ge=0, le=PREEMPTIONS_KEPT
+    )
     mirror_comparison_ms: int = Field(default=600_000, ge=100)
     log_level: LogLevel = LogLevel.INFO
 
@@ -144,6 +164,11 @@ class Settings(BaseSettings):
     @property
     def retention(self) -> Retention:
         return Retention(after_submission_ms=self.retention_ms, after_end_ms=self.retention_after_end_ms)
+
+    @property
+    def disruption(self) -> DisruptionBudget:
+        """What plans may stop."""
+        return DisruptionBudget(**{each.name: getattr(self, each.name) for each in fields(DisruptionBudget)})
 
 
 def load_settings(**given: object) -> Settings:

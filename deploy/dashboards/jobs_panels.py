@@ -116,3 +116,19 @@ def moves() -> Iterator[AnyPanel]:
         Query(f"sum({moved('jobs_submitted_total', CLASSES, by='priority_class')})", "submitted"),
         Query(moved("jobs_finished_total", "", by="phase"), "{{phase}}"),
     )
+    yield stacked(
+        About("Preemptions", "Runs stopped for worthier ones, by the pool that they were on.", "cps", 12),
+        Query(moved("preemptions_total", f"{POOLS}, {CLASSES}", by="pool") + " > 0", "{{pool}}"),
+    )
+    yield stacked(
+        About(
+            "Accelerators' time preempted",
+            "What preempted runs had run, in accelerators: at most the work that was lost.",
+            "none",
+            12,
+        ),
+        Query(
+            moved("preempted_accelerator_seconds_total", f"{POOLS}, {CLASSES}", by="priority_class") + " > 0",
+            "{{priority_class}}",
+        ),
+    )

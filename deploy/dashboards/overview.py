@@ -6,12 +6,14 @@ from deploy.dashboards.brakes_panels import brakes
 from deploy.dashboards.fleet_panels import capacity, money
 from deploy.dashboards.jobs_panels import moves, summary, waiting
 from deploy.dashboards.panels import row
+from deploy.dashboards.queue_panels import quotas
 from deploy.dashboards.service_panels import plans, rpcs, store
 
 SECTIONS = {
     "Now": summary,
     "What waits": waiting,
     "What moves": moves,
+    "Quotas": quotas,
     "Brakes": brakes,
     "Capacity": capacity,
     "Money": money,

@@ -80,6 +80,9 @@ def decode_spec(message: job_pb2.JobSpec, vocabulary: Vocabulary, checks: Checks
     retries = checks.within(
         "spec.retry.user_errors", message.retry.user_errors, 0, limits.USER_ERROR_RETRIES_MAX
     )
+    min_runtime_ms = 0
+    if message.HasField("min_runtime"):
+        min_runtime_ms = checks.duration_ms("spec.min_runtime", message.min_runtime, minimum=0) or 0
     if checks.violations:
         return None
     return JobSpec(
@@ -94,6 +97,8 @@ def decode_spec(message: job_pb2.JobSpec, vocabulary: Vocabulary, checks: Checks
         max_duration_ms=max_duration_ms,
         grace_period_ms=grace_period_ms,
         user_error_retries=retries,
+        preemptible=message.preemptible if message.HasField("preemptible") else True,
+        min_runtime_ms=min_runtime_ms,
     )
 
 

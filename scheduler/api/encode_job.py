@@ -92,6 +92,8 @@ def encode_spec(spec: JobSpec) -> job_pb2.JobSpec:
         max_duration=duration(spec.max_duration_ms),
         grace_period=duration(spec.grace_period_ms),
         retry=job_pb2.Retry(user_errors=spec.user_error_retries),
+        preemptible=spec.preemptible,
+        min_runtime=duration(spec.min_runtime_ms),
     )
 
 
@@ -210,6 +212,7 @@ def encode_run(run: Run) -> job_pb2.Run:
         exit_code=run.exit_code,
         message=run.message,
         value=encode_value(run.placement),
+        after_run_ids=run.after_runs,
     )
 
 

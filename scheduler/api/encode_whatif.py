@@ -51,5 +51,7 @@ def encode_change(change: ChangedFate) -> wire.ChangedReplica:
 def encode_fate(fate: Fate) -> wire.Fate:
     if fate.placement is not None:
         return wire.Fate(placement=encode_placement(fate.placement), value=encode_value(fate.placement))
+    if fate.preempted_by is not None:
+        return wire.Fate(preempted_by=fate.preempted_by)
     assert fate.deferral is not None
     return wire.Fate(deferral=encode_deferral(fate.deferral))

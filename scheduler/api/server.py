@@ -100,7 +100,7 @@ class Server:
             FleetServicer(parts, vocabulary.catalogue), self._server
         )
         queue_service_pb2_grpc.add_QueueServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
-            QueueServicer(parts), self._server
+            QueueServicer(parts, vocabulary.catalogue), self._server
         )
         planner_service_pb2_grpc.add_PlannerServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             PlannerServicer(parts, what_ifs, vocabulary), self._server

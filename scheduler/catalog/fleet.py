@@ -1,4 +1,4 @@
-"""Fleet files: the pools that an operator writes down, checked whole, all faults at once.
+"""Fleet files: the pools, cohorts and queues that an operator writes down, checked whole, all faults at once.
 
 pools:
   - id: gcp-v5p-reserved
@@ -11,6 +11,15 @@ pools:
     price_usd_per_accelerator_hour: 2.15   # or "catalogue" for on_demand and spot
     jurisdiction: us
     launcher_id: local
+cohorts:
+  - name: lab                                # and parent: another cohort
+queues:
+  - name: research
+    cohort: lab
+    weight: 1.5                              # 1 when left out
+    quotas:
+      - {resource: h100, nominal: 64, borrowing_limit: 32, lending_limit: 16}
+      - {resource: usd, nominal: 2000}       # dollars an hour
 """
 
 from collections.abc import Sequence
@@ -21,12 +30,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from scheduler.catalog.fleet_checks import Fault, faults_of, pool_spec
-from scheduler.catalog.fleet_format import FleetEntry, PoolEntry
+from scheduler.catalog.fleet_format import FleetEntry
+from scheduler.catalog.fleet_queues import cohorts_of, faults_of_queues, queues_of
 from scheduler.catalog.load import load_catalogue, load_offers
 from scheduler.catalog.yaml_lines import BadYaml, Document, ValuePath, parse_yaml
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import PoolId
 from scheduler.model.pool import PoolSpec
+from scheduler.model.queue import Cohort, Queue
 
 
 class InvalidFleet(PlacewrightError):
@@ -41,8 +52,22 @@ class FleetPool:
     spec: PoolSpec
 
 
-def load_fleet(path: Path) -> tuple[FleetPool, ...]:
-    """The pools of a file, in its order, with prices looked up.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetFile:
+    """What a file wants there to be.
+
+    Attributes:
+        pools, queues: in the file's order.
+        cohorts: each after the one that it is in.
+    """
+
+    pools: tuple[FleetPool, ...] = ()
+    cohorts: tuple[Cohort, ...] = ()
+    queues: tuple[Queue, ...] = ()
+
+
+def load_fleet(path: Path) -> FleetFile:
+    """What a file says, with prices looked up.
 
     Raises:
         InvalidFleet: with every fault, each as file:line: field: value and what is allowed.
@@ -53,19 +78,23 @@ def load_fleet(path: Path) -> tuple[FleetPool, ...]:
         raise InvalidFleet(f"{path}:{error.line}: {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidFleet(f"{path}: cannot be read: {error}") from None
-    entries = _entries(path, document)
+    entry = _entry(path, document)
     catalogue, offers = load_catalogue(), load_offers()
-    faults = list(faults_of(entries, catalogue, offers))
+    faults = [*faults_of(entry.pools, catalogue, offers), *faults_of_queues(entry, catalogue)]
     if faults:
         raise InvalidFleet(_told(path, document, faults))
-    return tuple(
-        FleetPool(id=PoolId(entry.id), spec=pool_spec(entry, catalogue, offers)) for entry in entries
+    return FleetFile(
+        pools=tuple(
+            FleetPool(id=PoolId(pool.id), spec=pool_spec(pool, catalogue, offers)) for pool in entry.pools
+        ),
+        cohorts=cohorts_of(entry.cohorts),
+        queues=queues_of(entry.queues),
     )
 
 
-def _entries(path: Path, document: Document) -> tuple[PoolEntry, ...]:
+def _entry(path: Path, document: Document) -> FleetEntry:
     try:
-        return FleetEntry.model_validate(document.value).pools
+        return FleetEntry.model_validate(document.value)
     except ValidationError as error:
         faults = [Fault(detail["loc"], _what(detail)) for detail in error.errors(include_url=False)]
         raise InvalidFleet(_told(path, document, faults)) from None

@@ -16,13 +16,20 @@ from scheduler.model.limits import (
     LOCATION_LENGTH_MAX,
     NODES_PER_POOL_MAX,
     PRICE_USD_MICROS_MAX,
+    QUOTA_UNITS_MAX,
+    QUOTAS_MAX,
+    WEIGHT_PERMILLE_MAX,
 )
+from scheduler.model.queue import WEIGHT_PERMILLE_DEFAULT
 
 CATALOGUE = "catalogue"
 MICROS = 1_000_000
 PRICE_ALLOWED = (
     f'"{CATALOGUE}", or dollars from 0 to {PRICE_USD_MICROS_MAX // MICROS} with at most six decimals'
 )
+THOUSAND = 1_000
+AMOUNT_ALLOWED = f"from 0 to {QUOTA_UNITS_MAX}, or dollars from 0 to {QUOTA_UNITS_MAX // THOUSAND} for usd"
+WEIGHT_ALLOWED = f"from 0.001 to {WEIGHT_PERMILLE_MAX // THOUSAND}, with at most three decimals"
 
 Id = Annotated[str, StringConstraints(pattern=rf"^{ID_PATTERN.pattern}$")]
 OptionalId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{0,63}$")]
@@ -43,6 +50,36 @@ def _price(value: object) -> object:
     if not micros.is_finite() or micros != int(micros) or not 0 <= micros <= PRICE_USD_MICROS_MAX:
         raise ValueError(PRICE_ALLOWED)
     return int(micros)
+
+
+def _thousandths(value: object, allowed: str) -> int:
+    """1000 times a number, exactly."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(allowed)
+    try:
+        thousandths = Decimal(value) * THOUSAND
+    except InvalidOperation:
+        raise ValueError(allowed) from None
+    if not thousandths.is_finite() or thousandths != int(thousandths):
+        raise ValueError(allowed)
+    return int(thousandths)
+
+
+def _amount(value: object) -> int:
+    thousandths = _thousandths(value, AMOUNT_ALLOWED)
+    if not 0 <= thousandths <= QUOTA_UNITS_MAX * THOUSAND:
+        raise ValueError(AMOUNT_ALLOWED)
+    return thousandths
+
+
+def _weight(value: object) -> int:
+    permille = _thousandths(value, WEIGHT_ALLOWED)
+    if not 1 <= permille <= WEIGHT_PERMILLE_MAX:
+        raise ValueError(WEIGHT_ALLOWED)
+    return permille
+
+
+Thousandths = Annotated[int, BeforeValidator(_amount)]
 
 
 class _Entry(BaseModel):
@@ -80,7 +117,38 @@ class PoolEntry(_Entry):
     ] = LEASE_DURATION_MS_DEFAULT // 1_000
 
 
+class QuotaEntry(_Entry):
+    """A quota of an accelerator model, or of `usd`, in dollars an hour; amounts in thousandths."""
+
+    resource: str
+    nominal: Thousandths
+    borrowing_limit: Thousandths | None = None
+    lending_limit: Thousandths | None = None
+
+
+Quotas = Annotated[tuple[QuotaEntry, ...], Field(max_length=QUOTAS_MAX)]
+
+
+class CohortEntry(_Entry):
+    """Queues and cohorts that lend each other unused quota."""
+
+    name: Id
+    parent: Id | None = None
+    quotas: Quotas = ()
+
+
+class QueueEntry(_Entry):
+    """A team's line of jobs; the weight becomes thousandths."""
+
+    name: Id
+    cohort: Id | None = None
+    weight: Annotated[int, BeforeValidator(_weight)] = WEIGHT_PERMILLE_DEFAULT
+    quotas: Quotas = ()
+
+
 class FleetEntry(_Entry):
     """The file."""
 
     pools: tuple[PoolEntry, ...]
+    cohorts: tuple[CohortEntry, ...] = ()
+    queues: tuple[QueueEntry, ...] = ()

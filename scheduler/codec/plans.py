@@ -7,7 +7,7 @@ import msgspec
 from scheduler.model.deferral import Deferral
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId, ReplicaId, Revision
-from scheduler.model.plan import Place, Plan, PlanMethod, PlanQuality, Step
+from scheduler.model.plan import Place, Plan, PlanMethod, PlanQuality, Step, Stop
 from scheduler.model.records import Key
 from scheduler.model.transaction import Check, IsAbsent, IsAt, IsPlannedAt
 
@@ -17,6 +17,7 @@ _WireCheck = tuple[str, Key, Revision]
 class _WireStep(msgspec.Struct, array_like=True):
     places: tuple[Place, ...]
     preconditions: list[_WireCheck]
+    stops: tuple[Stop, ...]
 
 
 class _WirePlan(msgspec.Struct, array_like=True):
@@ -38,7 +39,8 @@ _decoder = msgspec.msgpack.Decoder(_WirePlan)
 def encode_plan(plan: Plan) -> bytes:
     """The plan as one value."""
     steps = [
-        _WireStep(step.places, [_wire_check(check) for check in step.preconditions]) for step in plan.steps
+        _WireStep(step.places, [_wire_check(check) for check in step.preconditions], step.stops)
+        for step in plan.steps
     ]
     return _encoder.encode(
         _WirePlan(
@@ -54,7 +56,11 @@ def decode_plan(encoded: bytes) -> Plan:
         revision=wire.revision,
         method=wire.method,
         steps=tuple(
-            Step(places=step.places, preconditions=tuple(_check(*check) for check in step.preconditions))
+            Step(
+                places=step.places,
+                preconditions=tuple(_check(*check) for check in step.preconditions),
+                stops=step.stops,
+            )
             for step in wire.steps
         ),
         deferrals=wire.deferrals,

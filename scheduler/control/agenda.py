@@ -10,6 +10,7 @@ from scheduler.model.queue import Cohort, Queue
 from scheduler.model.records import Kind, Record
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Run, RunState
+from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
 
@@ -69,6 +70,8 @@ def calls_for_plan(record: Record) -> bool:
             return True
         case Run(state=state):
             return state in (RunState.RUNNING, RunState.ENDED)
+        case LauncherSession(is_synchronised=is_synchronised, is_expired=is_expired):
+            return is_new and (is_synchronised or is_expired)  # replicas may have been held back for it
         case _:
             return False
 

@@ -104,7 +104,7 @@ class PlanMaker:
             await self._commit(plan, steps, started_ms)
 
     async def _only_tell(self, plan: Plan, steps: list[Step]) -> None:
-        """Compare with what runs and, in office, note why each replica waits; place nothing."""
+        """Compare with what runs and, in office, note why each replica waits; place and stop nothing."""
         comparison = shadow.compared(self._tools.mirror.state, steps)
         if self._fence is not None:
             await self._note(shadow.only_told(plan, steps), self._fence)
@@ -120,6 +120,8 @@ class PlanMaker:
             gap=plan.quality.gap,
             planned=asdict(comparison.planned),
             running=asdict(comparison.running),
+            stopped=asdict(comparison.stopped),
+            stops=[{"run": stop.run_id, "by": stop.by} for stop in comparison.stops],
             pools=[
                 {"pool": pool_id, "planned": asdict(planned), "running": asdict(running)}
                 for pool_id, planned, running in comparison.pools

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from placewright import JobKind, JobPhase, JobView, PlacementValue, Replica, ReplicaState
-from placewright.reasons import deferral_text, size_text
+from placewright import JobKind, JobPhase, JobView, PlacementValue, QueueView, Replica, ReplicaState
+from placewright.reasons import COST, deferral_text, size_text
 from placewright.strings import usd
 from scheduler.demo.plan_figures import PlanFigures
 
@@ -119,6 +119,21 @@ def waiting_table(jobs: Sequence[JobView]) -> Table:
             table.add_row(
                 job.name, job.spec.priority_class, sizes, deferral.reason.value, deferral_text(deferral)
             )
+    return table
+
+
+def quotas_table(queues: Sequence[QueueView]) -> Table:
+    """A row per quota of a queue: how far it was used when most was used, and by borrowing how much."""
+    table = Table(title="quotas, when most of them was used", title_justify="left")
+    for column in ("queue", "cohort", "of", "quota", "used", "borrowed", "still available"):
+        table.add_column(column, justify="left" if column in ("queue", "cohort", "of") else "right")
+    for queue in queues:
+        cohort = "" if queue.spec is None else queue.spec.cohort
+        for usage in queue.usage:
+            units = (usage.nominal, usage.used, usage.borrowed, usage.available)
+            of = "$/h" if usage.resource == COST else usage.resource
+            amounts = (usd(n * 1_000) if usage.resource == COST else str(n) for n in units)
+            table.add_row(queue.queue, cohort, of, *amounts)
     return table
 
 

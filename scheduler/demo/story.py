@@ -9,11 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from placewright import Client, JobHandle, JobKind, JobPhase, JobView, PlacewrightError
+from placewright import Client, JobHandle, JobKind, JobPhase, JobView, PlacewrightError, QueueView
+from placewright.reasons import COST
 from scheduler.demo.jobs import lab_jobs
 from scheduler.demo.plan_figures import PlanFigures, read_plan
 from scheduler.demo.processes import DemoFailed, Running, launcher, service
-from scheduler.demo.screen import Board, plan_line, results_table, waiting_table
+from scheduler.demo.screen import Board, plan_line, quotas_table, results_table, waiting_table
 
 ATTACH_SECONDS_MAX = 30
 RUN_SECONDS_MAX = 180
@@ -51,9 +52,10 @@ def _play(console: Console, work_dir: Path, fleet: Path, *, keeps_running: bool)
             highlight=False,
         )
         handles = _submit(client, console)
-        jobs, figures = _watch(client, console, running, handles)
+        jobs, queues, figures = _watch(client, console, running, handles)
         console.print(results_table(jobs))
         console.print(waiting_table(jobs))
+        console.print(quotas_table(queues))
         console.print(plan_line(figures), highlight=False)
         _stop_services(handles, console)
         console.print(f"metrics: {running.metrics_url}", highlight=False)
@@ -85,11 +87,15 @@ def _submit(client: Client, console: Console) -> list[JobHandle]:
 
 def _watch(
     client: Client, console: Console, running: Running, handles: Sequence[JobHandle]
-) -> tuple[list[JobView], PlanFigures]:
-    """Show how the jobs are placed, run and finish, until nothing finite that has a place is left."""
+) -> tuple[list[JobView], list[QueueView], PlanFigures]:
+    """Show how the jobs are placed, run and finish, until nothing finite that has a place is left.
+
+    The queues are as they were when they used most of their quotas.
+    """
     ids = [handle.job_id for handle in handles]
     deadline, calm_since = time.monotonic() + RUN_SECONDS_MAX, time.monotonic()
     biggest: PlanFigures | None = None
+    fullest: list[QueueView] = []
     with Board(console) as board:
         while True:
             by_id = {job.job_id: job for job in client.list_jobs()}
@@ -98,13 +104,18 @@ def _watch(
             figures = read_plan(running.metrics_url)
             if figures is not None and (biggest is None or figures.objective > biggest.objective):
                 biggest = figures
+            fullest = max(fullest, client.queues(), key=_used)
             if any(_is_busy(job) for job in jobs):
                 calm_since = time.monotonic()
             if time.monotonic() - calm_since > CALM_SECONDS and biggest is not None:
-                return jobs, biggest
+                return jobs, fullest, biggest
             if time.monotonic() > deadline:
                 raise DemoFailed(f"jobs were still running after {RUN_SECONDS_MAX} s")
             time.sleep(POLL_SECONDS)
+
+
+def _used(queues: Sequence[QueueView]) -> int:
+    return sum(usage.used for queue in queues for usage in queue.usage if usage.resource == COST)
 
 
 def _is_busy(job: JobView) -> bool:

@@ -22,6 +22,7 @@ class DeferralReason(StrEnum):
     SHADOW = "shadow"
     PINNED = "pinned"
     OVER_QUOTA = "over_quota"
+    DISRUPTION_BUDGET = "disruption_budget"
 
 
 class PoolVerdict(StrEnum):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from scheduler.model.ids import replica_id_of, run_id_of
 from scheduler.model.job import Job
-from scheduler.model.records import UNMIRRORED, Kind
+from scheduler.model.queue import Cohort, CohortName, Queue
+from scheduler.model.records import UNMIRRORED, Kind, key_of
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Run
 from scheduler.model.state import State
@@ -29,13 +30,9 @@ def findings_of(state: State) -> Iterator[Finding]:
             entity = record.entity
             if not record.planning_version <= record.version <= state.revision:
                 fault = f"versions {record.planning_version}, {record.version} above {state.revision}"
-                yield Finding(kind, _id_of(entity), fault)
+                yield Finding(kind, key_of(entity).id, fault)
             for fault in _faults_of(state, entity):
-                yield Finding(kind, _id_of(entity), fault)
-
-
-def _id_of(entity: object) -> str:
-    return str(getattr(entity, "id", None) or getattr(entity, "launcher_id", "guidance"))
+                yield Finding(kind, key_of(entity).id, fault)
 
 
 def _faults_of(state: State, entity: object) -> Iterator[str]:
@@ -46,6 +43,10 @@ def _faults_of(state: State, entity: object) -> Iterator[str]:
             return _faults_of_replica(state, entity)
         case Run():
             return _faults_of_run(state, entity)
+        case Queue():
+            return _faults_of_cohort(state, entity.cohort)
+        case Cohort():
+            return _faults_of_cohort(state, entity.parent)
         case _:
             return iter(())
 
@@ -92,3 +93,16 @@ def _faults_of_run(state: State, run: Run) -> Iterator[str]:
         yield f"is live, and its replica's live run is {replica.live_run}"
     if state.pool(run.pool_id) is None:
         yield f"is live, and its pool {run.pool_id} does not exist"
+
+
+def _faults_of_cohort(state: State, above: CohortName | None) -> Iterator[str]:
+    seen: set[CohortName] = set()
+    while above is not None and above not in seen:
+        seen.add(above)
+        cohort = state.cohort(above)
+        if cohort is None:
+            yield f"cohort {above}, which it is in, does not exist"
+            return
+        above = cohort.parent
+    if above is not None:
+        yield f"the cohorts above it form a ring at {above}"

@@ -69,11 +69,12 @@ class Alternative:
 
     @property
     def accelerators(self) -> int:
-        return sum(group.tasks * group.devices_per_task for group in self.task_groups)
+        group = self.task_groups[0]
+        return group.tasks * group.devices_per_task
 
     @property
     def tasks(self) -> int:
-        return sum(group.tasks for group in self.task_groups)
+        return self.task_groups[0].tasks
 
     @property
     def devices_per_task(self) -> int:
@@ -135,7 +136,12 @@ class Inference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """What a user asks for, with every default filled in."""
+    """What a user asks for, with every default filled in.
+
+    Attributes:
+        preemptible: its runs may be stopped for a worthier priority class.
+        min_runtime_ms: a run is not preempted before all its tasks have run for so long.
+    """
 
     name: str
     queue: QueueName
@@ -148,6 +154,8 @@ class JobSpec:
     max_duration_ms: int | None = None
     grace_period_ms: int
     user_error_retries: int = 0
+    preemptible: bool = True
+    min_runtime_ms: int = 0
 
     def __post_init__(self) -> None:
         assert self.alternatives, self

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from scheduler.model.brakes import Freeze
 from scheduler.model.deferral import Deferral
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import (
     AcceleratorName,
@@ -14,6 +15,7 @@ from scheduler.model.ids import (
     QueueName,
     ReplicaId,
     Revision,
+    RunId,
 )
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
@@ -63,6 +65,8 @@ class PlannedCohort:
 class Usage:
     """What the live runs of a queue use of one accelerator model.
 
+    Runs whose room another waits for are not counted: who waits for it counts.
+
     Attributes:
         useful_permille: useful accelerator-hours per hour, in thousandths of the reference accelerator.
     """
@@ -75,6 +79,27 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningReplica:
+    """A live run that a step may stop, with the versions that this rests on, or that is being stopped."""
+
+    run: Run
+    replica: Replica
+    job: Job
+    run_version: Revision
+    replica_version: Revision
+    job_planning_version: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class RecentStop:
+    """A preemption of the last hour, counted by the disruption budget."""
+
+    at_ms: int
+    pool_id: PoolId
+    queue: QueueName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything a plan rests on, at one revision.
 
@@ -84,6 +109,8 @@ class Snapshot:
         freezes: by id.
         queues, cohorts: by name.
         usage: by queue and accelerator.
+        running: live runs that are being stopped or of classes below the worthiest that waits, by run id.
+        recent_stops: preemptions of the last hour.
     """
 
     revision: Revision
@@ -96,14 +123,36 @@ class Snapshot:
     queues: tuple[PlannedQueue, ...] = ()
     cohorts: tuple[PlannedCohort, ...] = ()
     usage: tuple[Usage, ...] = ()
+    running: tuple[RunningReplica, ...] = ()
+    recent_stops: tuple[RecentStop, ...] = ()
+    disruption: DisruptionBudget = DISRUPTION_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A replica gets a place."""
+    """A replica gets a place.
+
+    Attributes:
+        after_runs: live runs of the pool, being stopped or stopped by the same step, that it waits for.
+    """
 
     replica_id: ReplicaId
     placement: Placement
+    after_runs: tuple[RunId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A run is preempted.
+
+    Attributes:
+        replica_id: the run's.
+        by: the replica that it makes room for, placed by the same step.
+    """
+
+    run_id: RunId
+    replica_id: ReplicaId
+    by: ReplicaId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +161,7 @@ class Step:
 
     places: tuple[Place, ...]
     preconditions: tuple[Check, ...]
+    stops: tuple[Stop, ...] = ()
 
 
 class PlanMethod(StrEnum):
@@ -157,7 +207,9 @@ class ClassQuality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanQuality:
-    """How good a plan is, in micro-dollars per hour; placements of this plan only.
+    """How good a plan is, in micro-dollars per hour; what its search placed in free room.
+
+    What the repair between priority classes then adds or takes is not in it.
 
     Attributes:
         bound_usd_micros_per_hour: the least bound proven, at least the value of any plan; None before
@@ -210,6 +262,10 @@ class Plan:
     @property
     def places(self) -> tuple[Place, ...]:
         return tuple(place for step in self.steps for place in step.places)
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        return tuple(stop for step in self.steps for stop in step.stops)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

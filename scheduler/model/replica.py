@@ -17,6 +17,15 @@ class ReplicaState(StrEnum):
 
 
 BACK_OFF_MS_MAX = 600_000
+PREEMPTIONS_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """That a run of a replica was stopped for a worthier one: when, and on which pool."""
+
+    at_ms: int
+    pool_id: PoolId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,7 @@ class Replica:
         not_before_ms: it is not placed again before then.
         outcome: how its last run ended, once DONE.
         pin: an operator's; it is placed only there.
+        preemptions: the newest PREEMPTIONS_KEPT, oldest first.
     """
 
     id: ReplicaId
@@ -48,6 +58,7 @@ class Replica:
     deferral: Deferral | None = None
     outcome: EndReason | None = None
     pin: Pin | None = None
+    preemptions: tuple[Preemption, ...] = ()
 
     def __post_init__(self) -> None:
         placed = self.state in (ReplicaState.PLACED, ReplicaState.RUNNING)

@@ -107,6 +107,7 @@ class Run:
         run_token: grows per replica; a checkpoint store can refuse an older one.
         claimed_by: launcher session that claimed it; None while PLACED.
         before_unreachable: the state to return to; set exactly while UNREACHABLE.
+        after_runs: runs of its pool that must have ended before it is offered; their room is its own then.
         stop_reason: the intended end reason once a stop is wanted; a task's real exit wins over it.
         history: in which it was placed or adopted; an offer of an earlier one may have been claimed, unknown.
         generation: rises with each change of what is desired of it.
@@ -134,6 +135,7 @@ class Run:
     exit_code: int | None = None
     message: str = ""
     history: History = NO_HISTORY
+    after_runs: tuple[RunId, ...] = ()
 
     def __post_init__(self) -> None:
         assert (self.state is RunState.ENDED) == (self.end_reason is not None), self

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from scheduler.model.deferral import Deferral, DeferralReason
 from scheduler.model.ids import PoolId
-from scheduler.model.plan import Plan, Step
+from scheduler.model.plan import Plan, Step, Stop
 from scheduler.model.run import Placement
 from scheduler.model.state import State
 
@@ -27,10 +27,17 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What one plan would have added, and what runs; whole and by pool, of pools that have any."""
+    """What one plan would have added, and what runs; whole and by pool, of pools that have any.
+
+    Attributes:
+        stopped: of what runs, what the plan would have stopped for it.
+        stops: each such run, and the replica that would have got its room.
+    """
 
     planned: Figures
     running: Figures
+    stopped: Figures
+    stops: tuple[Stop, ...]
     pools: tuple[tuple[PoolId, Figures, Figures], ...]
 
 
@@ -48,10 +55,14 @@ def compared(state: State, steps: Sequence[Step]) -> Comparison:
     """The steps beside the live runs, offers among them; pools by id."""
     planned = [place.placement for step in steps for place in step.places]
     running = [run.placement for run in state.all_live_runs()]
+    stops = tuple(stop for step in steps for stop in step.stops)
+    stopped = [run.placement for run in (state.run(stop.run_id) for stop in stops) if run is not None]
     pool_ids = sorted({placement.pool_id for placement in (*planned, *running)})
     return Comparison(
         planned=figures_of(planned),
         running=figures_of(running),
+        stopped=figures_of(stopped),
+        stops=stops,
         pools=tuple(
             (
                 pool_id,

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from scheduler.model.ids import JobId, PoolId, Revision
 from scheduler.model.job import Job, JobPhase
+from scheduler.model.occupancy import accelerators_asked_for, accelerators_of, occupancy_of
 from scheduler.model.pool import Pool
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
-from scheduler.model.run import Run, RunState
+from scheduler.model.run import Run
 from scheduler.model.state import State
 
 NO_REPLICAS = dict.fromkeys(ReplicaState, 0)
@@ -98,6 +99,7 @@ class PoolView:
 
     Attributes:
         accelerators: that may be used, after limits and unavailable nodes.
+        accelerators_used: placements that wait for others to end are not counted beside them.
         believed_free: beyond those that run; None where capacity is known.
     """
 
@@ -118,10 +120,15 @@ def pool_view(state: State, pool_id: PoolId, *, now_ms: int) -> PoolView | None:
         pool=pool,
         version=state.version(Key(Kind.POOL, pool_id)),
         accelerators=usable_accelerators(pool),
-        accelerators_used=sum(run.placement.accelerators for run in runs),
+        accelerators_used=accelerators_used(runs),
         runs=len(runs),
         believed_free=believed_free(pool, runs, now_ms=now_ms),
     )
+
+
+def accelerators_used(live_runs: list[Run]) -> int:
+    occupancy = occupancy_of(live_runs)
+    return accelerators_of((*occupancy.others, *occupancy.awaited))
 
 
 def usable_accelerators(pool: Pool) -> int:
@@ -140,5 +147,4 @@ def believed_free(pool: Pool, live_runs: list[Run], *, now_ms: int) -> int | Non
     if pool.availability is None or pool.spec.limit_accelerators is None:
         return None
     believed = pool.availability.believed_free(now_ms=now_ms, limit=pool.spec.limit_accelerators)
-    unconfirmed = (RunState.PLACED, RunState.STARTING)
-    return max(0, believed - sum(r.placement.accelerators for r in live_runs if r.state in unconfirmed))
+    return max(0, believed - accelerators_asked_for(live_runs))

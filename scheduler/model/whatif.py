@@ -45,13 +45,14 @@ class Hypotheses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fate:
-    """What becomes of a replica: a placement, or why it waits."""
+    """What becomes of a replica: a placement, why it waits, or the replica that its run makes room for."""
 
     placement: Placement | None = None
     deferral: Deferral | None = None
+    preempted_by: ReplicaId | None = None
 
     def __post_init__(self) -> None:
-        assert (self.placement is None) != (self.deferral is None), self
+        assert (self.placement, self.deferral, self.preempted_by).count(None) == 2, self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

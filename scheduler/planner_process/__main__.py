@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from scheduler.codec.commits import decode_commit
 from scheduler.codec.plans import encode_plan
+from scheduler.model.disruption import DisruptionBudget
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.ids import History
 from scheduler.model.state import State
@@ -84,12 +85,14 @@ class Served:
     def __init__(self) -> None:
         self._state = State(History(""))
         self._priority_classes: PriorityClasses = {}
+        self._disruption = DisruptionBudget()
 
     def answers(self, message: ToPlanner) -> Iterator[FromPlanner]:
         match message:
             case Configure():
                 os.nice(message.niceness)
                 self._priority_classes = {one.name: one for one in message.priority_classes}
+                self._disruption = message.disruption
             case Reset():
                 self._state = State(message.history)
             case Observe():
@@ -106,6 +109,7 @@ class Served:
                 now_ms=asked.now_ms,
                 limits=asked.limits,
                 priority_classes=self._priority_classes,
+                disruption=self._disruption,
             ):
                 yield Planned(encode_plan(plan))
         except (PlannerFailed, AssertionError) as error:
@@ -122,7 +126,12 @@ class Served:
             return Failed(f"{type(error).__name__}: {error}")
 
     def _terms(self, asked: AskWhatIf | AskWhyWaiting) -> Terms:
-        return Terms(now_ms=asked.now_ms, limits=asked.limits, priority_classes=self._priority_classes)
+        return Terms(
+            now_ms=asked.now_ms,
+            limits=asked.limits,
+            priority_classes=self._priority_classes,
+            disruption=self._disruption,
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.explanation import WhyWaiting
 from scheduler.model.ids import ReplicaId
@@ -15,8 +16,10 @@ from scheduler.planner_process.planning_run import PriorityClasses, copy_of, pla
 class InlinePlanner:
     """`Planner` without a process."""
 
-    def __init__(self, priority_classes: PriorityClasses) -> None:
-        self._priority_classes = priority_classes
+    def __init__(
+        self, priority_classes: PriorityClasses, disruption: DisruptionBudget = DISRUPTION_DEFAULT
+    ) -> None:
+        self._priority_classes, self._disruption = priority_classes, disruption
         self._state: State | None = None
         self._is_interrupted = False
 
@@ -36,7 +39,11 @@ class InlinePlanner:
         self._is_interrupted = False
         try:
             plans = plans_of(
-                self._state, now_ms=now_ms, limits=limits, priority_classes=self._priority_classes
+                self._state,
+                now_ms=now_ms,
+                limits=limits,
+                priority_classes=self._priority_classes,
+                disruption=self._disruption,
             )
             for plan in plans:
                 yield plan
@@ -54,6 +61,7 @@ class InlinePlanner:
             now_ms=now_ms,
             limits=limits,
             priority_classes=self._priority_classes,
+            disruption=self._disruption,
         )
 
     async def why_waiting(
@@ -67,6 +75,7 @@ class InlinePlanner:
             now_ms=now_ms,
             limits=limits,
             priority_classes=self._priority_classes,
+            disruption=self._disruption,
         )
 
     async def interrupt(self) -> None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from scheduler.model.disruption import DisruptionBudget
 from scheduler.model.explanation import WhyWaiting
 from scheduler.model.ids import History, ReplicaId, Revision
 from scheduler.model.plan import WorkLimits
@@ -16,6 +17,7 @@ class Configure(msgspec.Struct, tag=True):
 
     niceness: int
     priority_classes: list[PriorityClass]
+    disruption: DisruptionBudget
 
 
 class Reset(msgspec.Struct, tag=True):

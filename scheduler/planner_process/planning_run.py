@@ -1,9 +1,11 @@
 """One run of the planner over a state: each plan is verified before anyone sees it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TypedDict
 
 from scheduler.codec.commits import commits_of
+from scheduler.model.disruption import DisruptionBudget
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.explanation import WhyWaiting
 from scheduler.model.ids import PriorityClassName, ReplicaId
@@ -13,7 +15,7 @@ from scheduler.model.state import State
 from scheduler.model.whatif import Hypotheses, WhatIf
 from scheduler.planning import explaining, whatif
 from scheduler.planning.planner import plans
-from scheduler.planning.snapshot import snapshot_of
+from scheduler.planning.snapshot import running_replicas, snapshot_of
 from scheduler.planning.verify import violations
 
 VIOLATIONS_SHOWN_MAX = 5
@@ -27,17 +29,23 @@ class Terms(TypedDict):
     now_ms: int
     limits: WorkLimits
     priority_classes: PriorityClasses
+    disruption: DisruptionBudget
 
 
 def plans_of(
-    state: State, *, now_ms: int, limits: WorkLimits, priority_classes: PriorityClasses
+    state: State,
+    *,
+    now_ms: int,
+    limits: WorkLimits,
+    priority_classes: PriorityClasses,
+    disruption: DisruptionBudget,
 ) -> Iterator[Plan]:
     """The floor, then the improved plan.
 
     Raises:
         PlannerFailed: a plan breaks a rule.
     """
-    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
+    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes, disruption=disruption)
     for plan in plans(snapshot, limits=limits):
         yield verified(snapshot, plan)
 
@@ -49,17 +57,21 @@ def what_if(
     now_ms: int,
     limits: WorkLimits,
     priority_classes: PriorityClasses,
+    disruption: DisruptionBudget,
 ) -> WhatIf:
     """How the improved plan of the state would differ.
 
     Raises:
         PlannerFailed: a plan breaks a rule.
     """
-    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
+    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes, disruption=disruption)
     live = whatif.touched(state, hypotheses)
+    there = whatif.supposed(snapshot, hypotheses, live)
+    gone = {each.run.id for each in live}
+    running = running_replicas(state, there.waiting, priority_classes)  # hypothetical jobs may preempt more
+    there = replace(there, running=tuple(each for each in running if each.run.id not in gone))
     before, after = (
-        whatif.Planned(snapshot=each, plan=best_plan(each, limits=limits))
-        for each in (snapshot, whatif.supposed(snapshot, hypotheses, live))
+        whatif.Planned(snapshot=each, plan=best_plan(each, limits=limits)) for each in (snapshot, there)
     )
     return whatif.difference(before, after, hypotheses, live)
 
@@ -71,13 +83,14 @@ def why_waiting(
     now_ms: int,
     limits: WorkLimits,
     priority_classes: PriorityClasses,
+    disruption: DisruptionBudget,
 ) -> WhyWaiting | None:
     """Why the replica waits and what would admit it; None when it does not wait.
 
     Raises:
         PlannerFailed: a plan breaks a rule.
     """
-    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes)
+    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes, disruption=disruption)
     if all(each.replica.id != replica_id for each in snapshot.waiting):
         return None
     return explaining.why_waiting(snapshot, replica_id, lambda each: best_plan(each, limits=limits))

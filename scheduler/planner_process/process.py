@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from scheduler.codec.commits import commits_of, encode_commit
 from scheduler.codec.plans import decode_plan
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.errors import PlannerFailed
 from scheduler.model.explanation import WhyWaiting
 from scheduler.model.ids import ReplicaId
@@ -38,8 +39,14 @@ class ProcessPlanner:
     Keeps a copy of the state, which shares its records with the mirror, to tell a new child.
     """
 
-    def __init__(self, priority_classes: PriorityClasses, *, niceness: int = NICENESS) -> None:
-        self._configuration = Configure(niceness, list(priority_classes.values()))
+    def __init__(
+        self,
+        priority_classes: PriorityClasses,
+        disruption: DisruptionBudget = DISRUPTION_DEFAULT,
+        *,
+        niceness: int = NICENESS,
+    ) -> None:
+        self._configuration = Configure(niceness, list(priority_classes.values()), disruption)
         self._state: State | None = None
         self._child: Child | None = None
         self._telling = asyncio.Lock()  # what a child is told comes whole and in order

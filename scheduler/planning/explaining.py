@@ -98,7 +98,8 @@ class Search:
 def pool_answers(snapshot: Snapshot, waiting: WaitingReplica, plan: Plan) -> tuple[PoolAnswer, ...]:
     """What each pool says, by id."""
     rooms = tuple(room_of(each.pool, each.live_runs, now_ms=snapshot.now_ms) for each in snapshot.pools)
-    surveyor = Surveyor(snapshot, rooms, quotas_of(snapshot))
+    queues, cohorts = ([each.queue for each in snapshot.queues], [each.cohort for each in snapshot.cohorts])
+    surveyor = Surveyor(snapshot, rooms, quotas_of(queues, cohorts, snapshot.usage))
     bundle = bundle_of([waiting], snapshot)
     taken = Counter[PoolId]()
     for place in plan.places:

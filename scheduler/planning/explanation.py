@@ -1,6 +1,8 @@
 """Explanation: why each replica that got no place waits, with the numbers of this plan."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -10,8 +12,8 @@ from scheduler.model.ids import QueueName, ReplicaId
 from scheduler.model.queue import CohortName
 from scheduler.planning.bundles import Bundle
 from scheduler.planning.eligibility import is_allowed
-from scheduler.planning.greedy import left_after
-from scheduler.planning.problem import Integers, Left, Problem
+from scheduler.planning.problem import Left, Problem
+from scheduler.planning.quotas import QuotaTrees
 
 STRUCTURAL = (
     PoolVerdict.OTHER_ACCELERATOR,
@@ -22,15 +24,41 @@ STRUCTURAL = (
 CLOSED = (PoolVerdict.CORDONED, PoolVerdict.FROZEN, PoolVerdict.NO_LAUNCHER)
 
 
-def deferrals_of(problem: Problem, taken: Integers) -> tuple[tuple[ReplicaId, Deferral], ...]:
-    """A deferral for every replica without a place, by replica id; made once per bundle."""
-    after = left_after(problem.columns, taken, left=problem.left)
-    left, accelerators = after.replicas.tolist(), accelerators_left(problem, after)
+class Outcome(Protocol):
+    """What a plan leaves.
+
+    Attributes:
+        left: by bundle, the last so many have no place.
+        quotas: what is left of quotas and shares.
+        held_back: bundles that the disruption budget keeps waiting.
+    """
+
+    @property
+    def left(self) -> Sequence[int]: ...
+    @property
+    def quotas(self) -> QuotaTrees: ...
+    @property
+    def held_back(self) -> Collection[int]: ...
+
+
+def deferrals_of(
+    problem: Problem, outcome: Outcome, accelerators: list[int]
+) -> tuple[tuple[ReplicaId, Deferral], ...]:
+    """A deferral for every replica without a place, by replica id; made once per bundle.
+
+    `accelerators`: free after the plan, by pool.
+    """
     found: list[tuple[ReplicaId, Deferral]] = []
     for number, bundle in enumerate(problem.bundles):
-        waiting = left[number] if bundle.may_be_placed else len(bundle.replicas)
+        waiting = outcome.left[number] if bundle.may_be_placed else len(bundle.replicas)
         if waiting:
-            deferral = deferral_of(problem, number, accelerators, quota_shortage(problem, number, after))
+            deferral = deferral_of(
+                problem, number, accelerators, quota_shortage(problem, number, outcome.quotas)
+            )
+            if number in outcome.held_back:
+                deferral = replace(
+                    deferral, reason=DeferralReason.DISRUPTION_BUDGET, freeze=None, pool_id=None, quota=None
+                )
             found.extend((each.replica.id, deferral) for each in bundle.replicas[-waiting:])
     return tuple(sorted(found, key=lambda each: each[0]))
 
@@ -56,11 +84,12 @@ def deferral_of(
     )
 
 
-def quota_shortage(problem: Problem, number: int, after: Left) -> QuotaShortage | None:
+def quota_shortage(problem: Problem, number: int, after: QuotaTrees) -> QuotaShortage | None:
     """What is short where no way of the bundle is within its quotas after the plan."""
-    if not after.quotas.nodes:
+    if not after.nodes:
         return None
-    candidates, pool_rows, free = problem.candidates, after.pool_rows, after.free
+    candidates, pool_rows, free = problem.candidates, problem.left.pool_rows, problem.left.free.copy()
+    free[pool_rows:-1] = after.available()
     first, last = np.searchsorted(candidates.bundle, (number, number + 1)).tolist()
     found: list[tuple[int, int]] = []
     for rows, amounts in zip(candidates.rows[first:last], candidates.amounts[first:last], strict=True):
@@ -72,15 +101,15 @@ def quota_shortage(problem: Problem, number: int, after: Left) -> QuotaShortage 
     return None if not found else shortage_at(problem, after, *min(found))
 
 
-def shortage_at(problem: Problem, after: Left, needed: int, leaf: int) -> QuotaShortage:
-    node = after.quotas.binding(leaf)
+def shortage_at(problem: Problem, after: QuotaTrees, needed: int, leaf: int) -> QuotaShortage:
+    node = after.binding(leaf)
     name = problem.quotas.names[node]
     return QuotaShortage(
         queue=name.queue or QueueName(""),
         cohort=name.cohort or CohortName(""),
         resource=name.resource,
         needed=needed,
-        available=int(after.quotas.available()[leaf]),
+        available=int(after.available()[leaf]),
         limit=problem.quotas.limits[leaf],
     )
 

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from scheduler.model.job import Alternative
 from scheduler.model.plan import PlannedPool, Snapshot
 from scheduler.planning.bundles import Bundle, bundles_of
 from scheduler.planning.candidates import Candidate, Survey, survey_of
-from scheduler.planning.quotas import NO_QUOTAS, Quotas, QuotaTrees, joined, quotas_of
+from scheduler.planning.quotas import NO_QUOTAS, Ledger, Quotas, QuotaTrees, Uses, joined, quotas_of
 from scheduler.planning.room import Room, RowName, room_of
 from scheduler.planning.shares import Shares, shares_of
 
@@ -102,6 +103,7 @@ class Problem:
         left: before anything is placed; replicas that may not be placed now are not counted.
         row_pools, row_accelerators: (pool rows,) the pool of a row and the accelerators in one unit of it.
         quotas: the rows after the pools'.
+        shares: the rows after those.
         columns: those that fit what is free now.
         candidates: those and the ones that would fit if their pool were empty.
     """
@@ -114,12 +116,28 @@ class Problem:
     row_pools: Integers
     row_accelerators: Integers
     quotas: Quotas
+    shares: QuotaTrees
     columns: Columns
     candidates: Columns
 
     @property
     def pools(self) -> tuple[PlannedPool, ...]:
         return self.snapshot.pools
+
+    def ledger(self) -> Ledger:
+        """Of quotas and shares, before anything is placed."""
+        used = [*self.quotas.used, *([0] * self.shares.nodes)]
+        return Ledger(joined([self.quotas.whole, self.shares]), used)
+
+    def uses(self, candidate: int) -> Uses:
+        """What a candidate uses of quotas and shares."""
+        rows, amounts = self.candidates.rows[candidate], self.candidates.amounts[candidate]
+        first, last = self.left.pool_rows, len(self.left.free) - 1
+        return tuple(
+            (row - first, amount)
+            for row, amount in zip(rows.tolist(), amounts.tolist(), strict=True)
+            if first <= row < last
+        )
 
     def within_quotas(self) -> Flags:
         """(candidates,) whether the quotas have room for one."""
@@ -133,7 +151,11 @@ def problem_of(snapshot: Snapshot) -> Problem:
     rooms = tuple(
         room_of(planned.pool, planned.live_runs, now_ms=snapshot.now_ms) for planned in snapshot.pools
     )
-    quotas = quotas_of(snapshot)
+    quotas = quotas_of(
+        (planned.queue for planned in snapshot.queues),
+        (planned.cohort for planned in snapshot.cohorts),
+        snapshot.usage,
+    )
     survey = survey_of(snapshot, bundles, rooms, quotas)
     numbers = row_numbers(survey.candidates)
     shares = shares_of(snapshot, bundles, rooms)
@@ -156,18 +178,15 @@ def problem_of(snapshot: Snapshot) -> Problem:
         row_pools=np.array([pool for pool, _ in numbers], dtype=np.int64),
         row_accelerators=np.array([row.accelerators for _, row in numbers], dtype=np.int64),
         quotas=quotas,
+        shares=shares.trees,
         columns=candidates.only(candidates.that_fit(left.free)),
         candidates=candidates,
     )
 
 
-QuotaUses = tuple[tuple[int, int], ...]
-"""Nodes and amounts."""
-
-
 def uses_of(
     candidate: Candidate, snapshot: Snapshot, bundles: tuple[Bundle, ...], limits: tuple[Quotas, Shares]
-) -> QuotaUses:
+) -> Uses:
     """What a candidate uses of its queue's quotas, and the useful work that counts as its queue's share."""
     quotas, shares = limits
     if not quotas.leaves and not shares.feet:
@@ -196,7 +215,7 @@ def row_numbers(candidates: tuple[Candidate, ...]) -> dict[tuple[int, RowName], 
 def columns_of(
     candidates: tuple[Candidate, ...],
     numbers: dict[tuple[int, RowName], int],
-    uses: Sequence[QuotaUses],
+    uses: Sequence[Uses],
     *,
     rows: int,
 ) -> Columns:
@@ -222,3 +241,20 @@ def columns_of(
         rows=at_rows,
         amounts=amounts,
     )
+
+
+def way_of(problem: Problem, index: int) -> Alternative:
+    candidate = problem.survey.candidates[index]
+    return problem.bundles[candidate.bundle].spec.alternatives[candidate.alternative]
+
+
+def candidates_by_pool(problem: Problem, taken: Integers) -> list[tuple[int, list[int]]]:
+    """Numbers of candidates, each as often as its column is taken; of a bundle, the best first."""
+    columns, placed = problem.columns, np.flatnonzero(taken)
+    of_columns = np.flatnonzero(problem.candidates.that_fit(problem.left.free))
+    order = placed[np.lexsort((placed, -columns.term[placed], columns.bundle[placed]))]
+    by_pool: dict[int, list[int]] = {}
+    for column in order.tolist():
+        indices = [int(of_columns[column])] * int(taken[column])
+        by_pool.setdefault(int(columns.pool[column]), []).extend(indices)
+    return sorted(by_pool.items())

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scheduler.model.ids import QueueName
-from scheduler.model.plan import Snapshot
+from scheduler.model.occupancy import occupancy_of
+from scheduler.model.plan import Plan, Snapshot
 from scheduler.model.queue import COST, Cohort, CohortName, Queue, Quota, Resource, cost_units
 from scheduler.model.run import Placement
 
@@ -56,6 +57,29 @@ def used_now(snapshot: Snapshot) -> Counter[tuple[QueueName, Resource]]:
     return used
 
 
+def used_after(snapshot: Snapshot, plan: Plan) -> Counter[tuple[QueueName, Resource]]:
+    """What counts once the plan is carried out: who waits for a run to end, and the run itself no more."""
+    used = used_now(snapshot)
+    queues = {each.replica.id: each.job.spec.queue for each in snapshot.waiting}
+    known = [place for place in plan.places if place.replica_id in queues]
+    used.update(used_by((queues[place.replica_id], place.placement) for place in known))
+    awaited = {run_id for place in plan.places for run_id in place.after_runs}
+    for planned in snapshot.pools:
+        awaited.difference_update(run.id for run in occupancy_of(planned.live_runs).awaited)
+    for each in snapshot.running:
+        if each.run.id in awaited:
+            used.subtract(given_back_by(each.job.spec.queue, each.run.placement))
+    return used
+
+
+def given_back_by(queue: QueueName, placement: Placement) -> dict[tuple[QueueName, Resource], int]:
+    """What a run gives back when it ends. Costs are rounded up as a sum, so its own is rounded down."""
+    return {
+        (queue, Resource(placement.accelerator)): placement.accelerators,
+        (queue, COST): placement.charged_usd_micros_per_hour // 1_000,
+    }
+
+
 def used_by(placements: Iterable[tuple[QueueName, Placement]]) -> Counter[tuple[QueueName, Resource]]:
     used = Counter[tuple[QueueName, Resource]]()
     for queue, placement in placements:
@@ -69,6 +93,9 @@ class _Rule:
         self._used = used
         self._queues = [planned.queue for planned in snapshot.queues]
         self._cohorts = {planned.cohort.name: planned.cohort for planned in snapshot.cohorts}
+        self._members: dict[CohortName | None, list[Queue | Cohort]] = {}
+        for holder in self.holders():
+            self._members.setdefault(self._cohort_of(holder), []).append(holder)
         self.found = dict[str, int]()
 
     def holders(self) -> list[Queue | Cohort]:
@@ -76,7 +103,7 @@ class _Rule:
 
     def members_of(self, cohort: CohortName | None) -> list[Queue | Cohort]:
         """Of a cohort, or those that are in none."""
-        return [each for each in self.holders() if self._cohort_of(each) == cohort]
+        return self._members.get(cohort, [])
 
     def _cohort_of(self, holder: Queue | Cohort) -> CohortName | None:
         cohort = holder.cohort if isinstance(holder, Queue) else holder.parent

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scheduler.model.ids import QueueName
-from scheduler.model.plan import Snapshot, Usage
+from scheduler.model.plan import Usage
 from scheduler.model.queue import COST, Cohort, CohortName, Queue, Quota, Resource, cost_units
+from scheduler.model.run import Placement
 
 Integers = npt.NDArray[np.int64]
 
@@ -103,33 +104,113 @@ def joined(trees: Sequence[QuotaTrees]) -> QuotaTrees:
     )
 
 
+Uses = tuple[tuple[int, int], ...]
+"""Nodes and amounts."""
+
+
 class Quotas(NamedTuple):
     """The trees with what runs taken off, and which nodes a placement uses.
 
     Attributes:
         names: by node.
         limits: by node, the most that could be used there if nothing ran.
+        whole: the trees as if nothing ran.
+        used: by node, what runs uses there itself.
     """
 
     trees: QuotaTrees
     names: tuple[NodeName, ...]
     limits: tuple[int, ...]
     leaves: Mapping[tuple[QueueName, Resource], int]
+    whole: QuotaTrees
+    used: tuple[int, ...]
 
-    def uses(
-        self, queue: QueueName, accelerator: str, *, accelerators: int, charged: int
-    ) -> tuple[tuple[int, int], ...]:
+    def uses(self, queue: QueueName, accelerator: str, *, accelerators: int, charged: int) -> Uses:
         """Nodes and amounts that a placement uses; `charged` in micro-dollars per hour."""
-        amounts = ((Resource(accelerator), accelerators), (COST, cost_units(charged)))
-        found = ((self.leaves.get((queue, resource)), amount) for resource, amount in amounts)
+        return self._at_leaves(queue, {Resource(accelerator): accelerators, COST: cost_units(charged)})
+
+    def given_back(self, queue: QueueName, placement: Placement) -> Uses:
+        """Nodes and amounts that a run of the queue gives back."""
+        return self._at_leaves(queue, given_back_by(placement))
+
+    def _at_leaves(self, queue: QueueName, amounts: Mapping[Resource, int]) -> Uses:
+        if not self.leaves:
+            return ()
+        found = ((self.leaves.get((queue, resource)), amount) for resource, amount in amounts.items())
         return tuple((node, amount) for node, amount in found if node is not None and amount)
 
 
-def quotas_of(snapshot: Snapshot) -> Quotas:
-    """What the snapshot's live runs leave of every quota."""
-    queues = {planned.queue.name: planned.queue for planned in snapshot.queues}
-    cohorts = {planned.cohort.name: planned.cohort for planned in snapshot.cohorts}
-    forest = Forest(queues, cohorts)
+class Ledger:
+    """Trees of which units are taken, and given back: exact also where more is used than may be."""
+
+    def __init__(self, whole: QuotaTrees, used: Sequence[int]) -> None:
+        """`used`: by node, what is used there itself."""
+        self._whole = whole
+        self._parents: list[int] = whole.parents.tolist()
+        self._local: list[int] = whole.local.tolist()
+        self._overflow: list[int] = whole.overflow.tolist()
+        self._tolls: list[int] = whole.tolls.tolist()
+        self._flow = [0] * whole.nodes
+        for node, amount in enumerate(used):
+            self._change(node, amount)
+
+    def take(self, uses: Uses) -> None:
+        for node, amount in uses:
+            self._change(node, amount)
+
+    def give_back(self, uses: Uses) -> None:
+        for node, amount in uses:
+            self._change(node, -amount)
+
+    def _change(self, node: int, amount: int) -> None:
+        while amount and node != NO_PARENT:
+            passed = self._passed(node)
+            self._flow[node] += amount
+            node, amount = self._parents[node], self._passed(node) - passed
+
+    def _passed(self, node: int) -> int:
+        """What does not fit in the node."""
+        return max(0, self._flow[node] - self._local[node])
+
+    def _left(self, node: int) -> int:
+        """What the node still takes itself."""
+        return max(0, self._local[node] - self._flow[node])
+
+    def holds(self, uses: Uses) -> bool:
+        """Whether so much may be used beside what is; of each tree at one node."""
+        return all(amount <= self._available(node) for node, amount in uses)
+
+    def _available(self, node: int) -> int:
+        left, parent = self._left(node), self._parents[node]
+        if parent == NO_PARENT:
+            return left
+        return left + min(max(0, self._overflow[node] - self._passed(node)), self._available(parent))
+
+    def toll(self, uses: Uses) -> int:
+        """Micro-dollars per hour for so much more."""
+        toll = 0
+        for leaf, amount in uses:
+            node, units = leaf, amount
+            while units > self._left(node) and self._parents[node] != NO_PARENT:
+                units -= self._left(node)
+                toll += units * self._tolls[node]
+                node = self._parents[node]
+        return toll
+
+    def trees(self) -> QuotaTrees:
+        """What is left."""
+        nodes = range(self._whole.nodes)
+        overflow = [max(0, self._overflow[node] - self._passed(node)) for node in nodes]
+        overflow = [0 if self._parents[node] == NO_PARENT else overflow[node] for node in nodes]
+        return self._whole._replace(
+            local=np.array([self._left(node) for node in nodes], np.int64),
+            overflow=np.array(overflow, np.int64),
+        )
+
+
+def quotas_of(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterable[Usage]) -> Quotas:
+    """What live runs leave of every quota."""
+    forest = Forest({queue.name: queue for queue in queues}, {cohort.name: cohort for cohort in cohorts})
     names = tuple(name for resource in forest.resources() for name in forest.nodes(resource))
     index: dict[NodeName | None, int] = {name: number for number, name in enumerate(names)}
     trees = QuotaTrees(
@@ -139,15 +220,23 @@ def quotas_of(snapshot: Snapshot) -> Quotas:
         tolls=np.zeros(len(names), dtype=np.int64),
     )
     leaves = {(name.queue, name.resource): index[name] for name in names if name.queue is not None}
-    quotas = Quotas(trees, names, tuple(trees.available().tolist()), leaves)
+    quotas = Quotas(trees, names, tuple(trees.available().tolist()), leaves, trees, ())
     used = [0] * len(names)
-    for each in snapshot.usage:
+    for each in usage:
         for node, amount in uses_of(quotas, each):
             used[node] += amount
-    return quotas._replace(trees=trees.after(used))
+    return quotas._replace(trees=trees.after(used), used=tuple(used))
 
 
-def uses_of(quotas: Quotas, usage: Usage) -> tuple[tuple[int, int], ...]:
+def given_back_by(placement: Placement) -> dict[Resource, int]:
+    """What its run gives back. Costs are rounded up as a sum, so its own is rounded down."""
+    return {
+        Resource(placement.accelerator): placement.accelerators,
+        COST: placement.charged_usd_micros_per_hour // 1_000,
+    }
+
+
+def uses_of(quotas: Quotas, usage: Usage) -> Uses:
     return quotas.uses(
         usage.queue,
         usage.accelerator,
@@ -162,6 +251,7 @@ class Forest:
     def __init__(self, queues: Mapping[QueueName, Queue], cohorts: Mapping[CohortName, Cohort]) -> None:
         self._queues, self._cohorts = queues, cohorts
         self._members: dict[CohortName | None, list[Queue | Cohort]] = {}
+        self._subtrees: dict[NodeName, int] = {}
         for queue in queues.values():
             self._members.setdefault(self._known(queue.cohort), []).append(queue)
         for cohort in cohorts.values():
@@ -208,11 +298,20 @@ class Forest:
         parent = self._known(holder.cohort if isinstance(holder, Queue) else holder.parent)
         return None if parent is None else NodeName(name.resource, parent, None)
 
+    def nominal(self, name: NodeName) -> int:
+        """The node's own quota."""
+        quota = self._quota(self._holder(name), name.resource)
+        return 0 if quota is None else quota.nominal
+
     def subtree(self, name: NodeName) -> int:
         """The nominal quota of the node and what its members lend it."""
+        if name not in self._subtrees:  # each node asks for those below it several times
+            self._subtrees[name] = self._subtree(name)
+        return self._subtrees[name]
+
+    def _subtree(self, name: NodeName) -> int:
         holder = self._holder(name)
-        quota = self._quota(holder, name.resource)
-        own = 0 if quota is None else quota.nominal
+        own = self.nominal(name)
         if isinstance(holder, Queue):
             return own
         members = (

@@ -1,17 +1,16 @@
 """Room: what is free in a pool, with its shape, and what a gang takes of it."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 from scheduler.model.job import Alternative
+from scheduler.model.occupancy import accelerators_asked_for, accelerators_of, occupancy_of
 from scheduler.model.pool import Pool, PoolSpec
-from scheduler.model.run import Run, RunState
+from scheduler.model.run import Run
 from scheduler.planning.blocks import block_of, chain_of
-
-ASKED_FOR = frozenset({RunState.PLACED, RunState.STARTING})
-"""States in which the provider has not yet shown that it has the capacity."""
 
 
 class RowKind(IntEnum):
@@ -111,17 +110,12 @@ def room_of(pool: Pool, live_runs: Sequence[Run], *, now_ms: int) -> Room:
     """What is free now, live runs, unavailable and cordoned nodes taken off."""
     unavailable = pool.cordoned_nodes.union(pool.status.unavailable_nodes)
     left = empty_room_of(pool)
-    nodes = [0 if node in unavailable else devices for node, devices in enumerate(left.nodes)]
-    used_slices = set(unavailable)
-    for run in live_runs:
-        block = block_of(run.placement.devices_per_task, left.chain) or run.placement.devices_per_task
-        used_slices.update(share.node for share in run.placement.nodes)
-        for share in run.placement.nodes:
-            if share.node < len(nodes):
-                nodes[share.node] = max(0, nodes[share.node] - block * share.tasks)
+    used = devices_used(live_runs, left.chain)
+    nodes = (0 if node in unavailable else devices for node, devices in enumerate(left.nodes))
+    used_slices = unavailable.union(share.node for run in live_runs for share in run.placement.nodes)
     return Room(
         chain=left.chain,
-        nodes=tuple(nodes),
+        nodes=tuple(max(0, devices - used[node]) for node, devices in enumerate(nodes)),
         slices={
             topology: tuple(number for number in numbers if number not in used_slices)
             for topology, numbers in left.slices.items()
@@ -130,6 +124,24 @@ def room_of(pool: Pool, live_runs: Sequence[Run], *, now_ms: int) -> Room:
         limit_left=limit_left_of(pool.spec, live_runs),
         believed_left=believed_left_of(pool, live_runs, now_ms=now_ms),
     )
+
+
+def devices_used(live_runs: Sequence[Run], chain: tuple[int, ...]) -> Counter[int]:
+    """By node: what others use, and the more of what waits there and what it waits for."""
+    occupancy = occupancy_of(live_runs)
+    used = devices_by_node(occupancy.others, chain)
+    if occupancy.waiting:
+        used += devices_by_node(occupancy.waiting, chain) | devices_by_node(occupancy.awaited, chain)
+    return used
+
+
+def devices_by_node(runs: Iterable[Run], chain: tuple[int, ...]) -> Counter[int]:
+    used = Counter[int]()
+    for run in runs:
+        block = block_of(run.placement.devices_per_task, chain) or run.placement.devices_per_task
+        for share in run.placement.nodes:
+            used[share.node] += block * share.tasks
+    return used
 
 
 def empty_room_of(pool: Pool) -> Room:
@@ -152,12 +164,13 @@ def empty_room_of(pool: Pool) -> Room:
 def limit_left_of(pool: PoolSpec, live_runs: Sequence[Run]) -> int | None:
     if pool.limit_accelerators is None:
         return None
-    return max(0, pool.limit_accelerators - sum(run.placement.accelerators for run in live_runs))
+    occupancy = occupancy_of(live_runs)
+    most = max(accelerators_of(occupancy.waiting), accelerators_of(occupancy.awaited))
+    return max(0, pool.limit_accelerators - accelerators_of(occupancy.others) - most)
 
 
 def believed_left_of(pool: Pool, live_runs: Sequence[Run], *, now_ms: int) -> int | None:
     if pool.availability is None or pool.spec.limit_accelerators is None:
         return None
     believed = pool.availability.believed_free(now_ms=now_ms, limit=pool.spec.limit_accelerators)
-    asked_for = sum(run.placement.accelerators for run in live_runs if run.state in ASKED_FOR)
-    return max(0, believed - asked_for)
+    return max(0, believed - accelerators_asked_for(live_runs))

@@ -8,19 +8,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from scheduler.model.brakes import freeze_ids
-from scheduler.model.ids import PoolId, QueueName, ReplicaId, Revision
+from scheduler.model.ids import PoolId, QueueName, ReplicaId, Revision, RunId
 from scheduler.model.job import Alternative, Job
 from scheduler.model.plan import Place, Plan, PlannedPool, Snapshot, Step, WaitingReplica
 from scheduler.model.pool import Pool
 from scheduler.model.queue import CohortName
 from scheduler.model.records import Key, Kind
-from scheduler.model.run import Placement, RunState
+from scheduler.model.run import Placement
 from scheduler.model.transaction import Check, IsAbsent, IsAt, IsPlannedAt
 from scheduler.planning.blocks import block_of, chain_of
 from scheduler.planning.eligibility import is_allowed
-from scheduler.planning.quota_rules import excesses, used_by, used_now
+from scheduler.planning.guarantee import left_out
+from scheduler.planning.holding import Held, accelerators, held_after, held_before
+from scheduler.planning.quota_rules import excesses, used_after, used_now
+from scheduler.planning.stop_rules import stop_faults
 from scheduler.planning.worth import charged_usd_micros_per_hour, term_usd_micros_per_hour, work_of
 
 
@@ -50,6 +54,15 @@ class Rule(StrEnum):
     LIMIT = "limit"
     BELIEVED_FREE = "believed_free"
     QUOTA = "quota"
+    STOPPED_ONCE = "stopped_once"
+    STOP_ALLOWED = "stop_allowed"
+    STOP_NEEDED = "stop_needed"
+    STOP_WORTHIER = "stop_worthier"
+    STEP_SIZE = "step_size"
+    WAITS_FOR_ENDS = "waits_for_ends"
+    WAITS_ALIKE = "waits_alike"
+    DISRUPTION_BUDGET = "disruption_budget"
+    WORTHIER_FIRST = "worthier_first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +104,15 @@ def violations(snapshot: Snapshot, plan: Plan) -> list[Violation]:
     found = list(whole_plan(known, plan))
     for step in plan.steps:
         found.extend(one_step(known, step))
-    placements: dict[PoolId, list[Placement]] = {}
+    places: dict[PoolId, list[Place]] = {}
     for place in plan.places:
-        placements.setdefault(place.placement.pool_id, []).append(place.placement)
+        places.setdefault(place.placement.pool_id, []).append(place)
+    stopped = frozenset(stop.run_id for stop in plan.stops)
     for planned in snapshot.pools:
-        found.extend(one_pool(known, planned, placements.get(planned.pool.id, [])))
-    found.extend(quotas_hold(known, plan))
-    return found
+        found.extend(one_pool(known, planned, places.get(planned.pool.id, []), stopped))
+    found.extend(quotas_hold(snapshot, plan))
+    faults = (*stop_faults(snapshot, plan), *left_out(snapshot, plan))
+    return [*found, *(broken(Rule(fault.rule), fault.subject, fault.detail) for fault in faults)]
 
 
 def broken(rule: Rule, subject: str, detail: str) -> Violation:
@@ -162,10 +177,12 @@ def holder_grounds(
     queue: QueueName, holders: Mapping[Key, tuple[Revision, CohortName | None]]
 ) -> Iterator[Check]:
     key: Key | None = Key(Kind.QUEUE, queue)
-    while key is not None:
+    seen = set[Key]()
+    while key is not None and key not in seen:
         if key not in holders:
             yield IsAbsent(key)
             return
+        seen.add(key)
         planning_version, above = holders[key]
         yield IsPlannedAt(key, planning_version)
         key = None if above is None else Key(Kind.COHORT, above)
@@ -233,17 +250,20 @@ def numbers_are_exact(known: Known, place: Place, job: Job, pool: Pool) -> Itera
         yield broken(Rule.NUMBERS, place.replica_id, f"is not worth its price: {term}")
 
 
-def one_pool(known: Known, planned: PlannedPool, new: list[Placement]) -> Iterator[Violation]:
-    """The pool holds what runs and what is new."""
-    if not new:
+def one_pool(
+    known: Known, planned: PlannedPool, places: list[Place], stopped: frozenset[RunId]
+) -> Iterator[Violation]:
+    """The pool holds what runs and what is new; what waits for runs to end shares their room."""
+    if not places:
         return
-    running = [run.placement for run in planned.live_runs]
+    new = [place.placement for place in places]
+    before, after = held_before(planned), held_after(planned, places, stopped)
     yield from nodes_are_there(planned.pool, new)
     if planned.pool.spec.slice_groups:
-        yield from slices_hold(planned.pool, running, new)
+        yield from slices_hold(planned.pool, before, after, new)
     elif planned.pool.spec.node_groups:
-        yield from nodes_hold(planned.pool, running, new)
-    yield from rented_holds(known, planned, new)
+        yield from nodes_hold(planned.pool, before, after, new)
+    yield from rented_holds(known, planned, before, after)
 
 
 def nodes_are_there(pool: Pool, new: Iterable[Placement]) -> Iterator[Violation]:
@@ -267,18 +287,24 @@ def more(rule: Rule, subject: str, *, capacity: int, before: int, after: int) ->
         yield Violation(rule=rule, subject=subject, before=over_before, after=over_after)
 
 
-def nodes_hold(pool: Pool, running: list[Placement], new: list[Placement]) -> Iterator[Violation]:
+def nodes_hold(pool: Pool, before: Held, after: Held, new: list[Placement]) -> Iterator[Violation]:
     """Each node has the devices of its tasks, whole blocks each."""
     sizes = list(pool.spec.node_devices())
-    before, added = devices_by_node(running, sizes), devices_by_node(new, sizes)
-    for node in sorted(added):
+    used_before, used_after = used_of(before, sizes), used_of(after, sizes)
+    for node in sorted({share.node for placement in new for share in placement.nodes}):
         yield from more(
             Rule.NODE_CAPACITY,
             f"{pool.id}/{node}",
             capacity=sizes[node] if 0 <= node < len(sizes) else 0,
-            before=before[node],
-            after=before[node] + added[node],
+            before=used_before[node],
+            after=used_after[node],
         )
+
+
+def used_of(held: Held, sizes: list[int]) -> Counter[int]:
+    """Devices by node."""
+    shared = devices_by_node(held.waiting, sizes) | devices_by_node(held.awaited, sizes)
+    return devices_by_node(held.stay, sizes) + shared
 
 
 def devices_by_node(placements: Iterable[Placement], sizes: list[int]) -> Counter[int]:
@@ -290,18 +316,16 @@ def devices_by_node(placements: Iterable[Placement], sizes: list[int]) -> Counte
     return used
 
 
-def slices_hold(pool: Pool, running: list[Placement], new: list[Placement]) -> Iterator[Violation]:
+def slices_hold(pool: Pool, before: Held, after: Held, new: list[Placement]) -> Iterator[Violation]:
     """A slice is used by one run, as a whole, and has the topology that the run asked for."""
     topologies = [group.topology for group in pool.spec.slices()]
-    before = Counter(share.node for placement in running for share in placement.nodes)
-    after = before + Counter(share.node for placement in new for share in placement.nodes)
-    for number in sorted(after):
+    for number in sorted({share.node for placement in new for share in placement.nodes}):
         yield from more(
             Rule.SLICE_USED_ONCE,
             f"{pool.id}/{number}",
             capacity=1,
-            before=before[number],
-            after=after[number],
+            before=before.at_most(partial(runs_on_slice, number)),
+            after=after.at_most(partial(runs_on_slice, number)),
         )
     for placement in new:
         has = [topologies[share.node] for share in placement.nodes if 0 <= share.node < len(topologies)]
@@ -309,34 +333,42 @@ def slices_hold(pool: Pool, running: list[Placement], new: list[Placement]) -> I
             yield broken(Rule.SLICE_TOPOLOGY, pool.id, f"{placement.slice_topology} was given {has}")
 
 
-def rented_holds(known: Known, planned: PlannedPool, new: list[Placement]) -> Iterator[Violation]:
+def runs_on_slice(number: int, placements: Iterable[Placement]) -> int:
+    return sum(share.node == number for placement in placements for share in placement.nodes)
+
+
+def rented_holds(known: Known, planned: PlannedPool, before: Held, after: Held) -> Iterator[Violation]:
     """Live runs stay under the provider's quota, those not yet started under what it is believed to have."""
     pool, limit = planned.pool, planned.pool.spec.limit_accelerators
     if limit is None or pool.availability is None:
         return
-    added = sum(placement.accelerators for placement in new)
-    live = sum(run.placement.accelerators for run in planned.live_runs)
-    asked_for = sum(
-        run.placement.accelerators
-        for run in planned.live_runs
-        if run.state in (RunState.PLACED, RunState.STARTING)
-    )
     believed = pool.availability.believed_free(now_ms=known.snapshot.now_ms, limit=limit)
-    yield from more(Rule.LIMIT, pool.id, capacity=limit, before=live, after=live + added)
-    yield from more(Rule.BELIEVED_FREE, pool.id, capacity=believed, before=asked_for, after=asked_for + added)
+    yield from more(
+        Rule.LIMIT,
+        pool.id,
+        capacity=limit,
+        before=before.at_most(accelerators),
+        after=after.at_most(accelerators),
+    )
+    yield from more(
+        Rule.BELIEVED_FREE,
+        pool.id,
+        capacity=believed,
+        before=before.asked_for + beyond_awaited(before),
+        after=after.asked_for + beyond_awaited(after),
+    )
 
 
-def quotas_hold(known: Known, plan: Plan) -> Iterator[Violation]:
+def beyond_awaited(held: Held) -> int:
+    """Accelerators that wait for more than ends."""
+    return max(0, accelerators(held.waiting) - accelerators(held.awaited))
+
+
+def quotas_hold(snapshot: Snapshot, plan: Plan) -> Iterator[Violation]:
     """No queue or cohort takes more beyond what it may than it did."""
-    if not known.snapshot.queues:
+    if not snapshot.queues:
         return
-    now = used_now(known.snapshot)
-    new = [
-        (known.waiting[place.replica_id].job.spec.queue, place.placement)
-        for place in plan.places
-        if place.replica_id in known.waiting
-    ]
-    before, after = excesses(known.snapshot, now), excesses(known.snapshot, now + used_by(new))
+    before, after = (excesses(snapshot, used) for used in (used_now(snapshot), used_after(snapshot, plan)))
     for subject in sorted(after):
         if after[subject] > before.get(subject, 0):
             yield Violation(

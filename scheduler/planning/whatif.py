@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from scheduler.model.ids import JobId, PoolId, Principal, ReplicaId, Revision, RunId
 from scheduler.model.job import Job, JobSpec
 from scheduler.model.limits import WHAT_IF_CHANGES_MAX
+from scheduler.model.occupancy import awaited_by
 from scheduler.model.plan import Plan, PlannedPool, PlannedQueue, Snapshot, Usage, WaitingReplica
 from scheduler.model.pool import Availability, Pool, PoolSpec, PoolStatus
 from scheduler.model.queue import Queue
@@ -31,11 +32,12 @@ NO_PRINCIPAL = Principal("what-if")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveReplica:
-    """A replica that has a live run."""
+    """A replica that has a live run; `is_counted` in the usage: nobody waits for its room."""
 
     job: Job
     replica: Replica
     run: Run
+    is_counted: bool = True
 
 
 def touched(state: State, hypotheses: Hypotheses) -> tuple[LiveReplica, ...]:
@@ -43,10 +45,11 @@ def touched(state: State, hypotheses: Hypotheses) -> tuple[LiveReplica, ...]:
     found: dict[str, LiveReplica] = {}
     left_out = set(hypotheses.left_out_jobs)
     lost = {run.id for pool in hypotheses.removed_pools for run in state.live_runs(pool)}
+    awaited = {each.id for run in state.all_live_runs() for each in awaited_by(state, run)}
     for run in state.all_live_runs():
         job, replica = state.job(run.job_id), state.replica(run.replica_id)
         if (run.id in lost or run.job_id in left_out) and job is not None and replica is not None:
-            found[run.id] = LiveReplica(job=job, replica=replica, run=run)
+            found[run.id] = LiveReplica(job=job, replica=replica, run=run, is_counted=run.id not in awaited)
     return tuple(found[run_id] for run_id in sorted(found))
 
 
@@ -65,6 +68,7 @@ def supposed(snapshot: Snapshot, hypotheses: Hypotheses, live: Sequence[LiveRepl
         waiting=tuple(sorted(waiting, key=lambda each: each.replica.id)),
         queues=tuple(supposed_queues(snapshot, hypotheses)),
         usage=usage_without(snapshot.usage, live),
+        running=tuple(each for each in snapshot.running if each.run.id not in gone),
     )
 
 
@@ -144,6 +148,8 @@ def usage_without(usage: Sequence[Usage], live: Iterable[LiveReplica]) -> tuple[
     """What the other live runs use; lines of nothing left out."""
     accelerators, charged, useful = (Counter[tuple[str, str]]() for _ in range(3))
     for each in live:
+        if not each.is_counted:
+            continue
         placement = each.run.placement
         line = (each.job.spec.queue, placement.accelerator)
         accelerators[line] += placement.accelerators
@@ -170,9 +176,16 @@ class Planned:
     plan: Plan
 
     def fates(self) -> dict[ReplicaId, Fate]:
-        """What becomes of each replica that waits."""
+        """What becomes of each replica that waits, or that is preempted."""
         placed = {place.replica_id: Fate(placement=place.placement) for place in self.plan.places}
-        return placed | {replica_id: Fate(deferral=deferral) for replica_id, deferral in self.plan.deferrals}
+        deferred = {replica_id: Fate(deferral=deferral) for replica_id, deferral in self.plan.deferrals}
+        stopped = {stop.replica_id: Fate(preempted_by=stop.by) for stop in self.plan.stops}
+        return placed | deferred | stopped
+
+    def runs_of_stopped(self) -> dict[ReplicaId, Run]:
+        """The runs that the plan preempts, by replica."""
+        runs = {run.id: run for pool in self.snapshot.pools for run in pool.live_runs}
+        return {stop.replica_id: runs[stop.run_id] for stop in self.plan.stops}
 
 
 def difference(
@@ -203,25 +216,35 @@ def jobs_of(after: Planned, hypotheses: Hypotheses) -> tuple[tuple[FateOfReplica
 
 def changed_fates(before: Planned, after: Planned, live: Iterable[LiveReplica]) -> Iterator[ChangedFate]:
     """Replicas that are in both and are placed in only one, or elsewhere."""
+    stopped = before.runs_of_stopped() | after.runs_of_stopped()
+    running = stopped | {each.replica.id: each.run for each in live}
     jobs = {each.replica.id: each.job.id for each in after.snapshot.waiting}
-    fates = before.fates() | {each.replica.id: Fate(placement=each.run.placement) for each in live}
-    fates_after = after.fates()
+    jobs |= {replica_id: run.job_id for replica_id, run in running.items()}
+    as_it_is = {replica_id: Fate(placement=run.placement) for replica_id, run in running.items()}
+    still_there = {replica_id: as_it_is[replica_id] for replica_id in stopped}
+    fates, fates_after = as_it_is | before.fates(), still_there | after.fates()
     for replica_id in fates.keys() & fates_after.keys():
         was, will_be = fates[replica_id], fates_after[replica_id]
         if whereabouts(was) != whereabouts(will_be):
             yield ChangedFate(replica_id=replica_id, job_id=jobs[replica_id], before=was, after=will_be)
 
 
-def whereabouts(fate: Fate) -> tuple[PoolId, int] | None:
-    """Pool and alternative; None for what waits."""
+def whereabouts(fate: Fate) -> tuple[PoolId, int] | bool:
+    """Pool and alternative; for what has no place, whether it is preempted."""
     placement = fate.placement
-    return None if placement is None else (placement.pool_id, placement.alternative_index)
+    return (
+        fate.preempted_by is not None
+        if placement is None
+        else (placement.pool_id, placement.alternative_index)
+    )
 
 
 def figures_of(planned: Planned) -> PlanFigures:
     quality, places = planned.plan.quality, planned.plan.places
     placements = [place.placement for place in places]
-    placements += [run.placement for pool in planned.snapshot.pools for run in pool.live_runs]
+    stopped = {stop.run_id for stop in planned.plan.stops}
+    live = (run for pool in planned.snapshot.pools for run in pool.live_runs)
+    placements += [run.placement for run in live if run.id not in stopped]
     rented = {each.pool.id for each in planned.snapshot.pools if each.pool.spec.is_rented}
     reserved = sum(paid_for_reserved(each.pool.spec) for each in planned.snapshot.pools)
     return PlanFigures(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from scheduler.model.ids import LauncherId, PoolId, RunId
 from scheduler.model.job import LaunchedBy
+from scheduler.model.occupancy import awaited_by
 from scheduler.model.pool import Pool, PoolSpec
 from scheduler.model.run import EndReason, Placement, Run, RunState
 from scheduler.model.state import State
@@ -46,7 +47,10 @@ class Desired:
 
 
 def desired(state: State, launcher_id: LauncherId) -> Desired:
-    """The launcher's pools and their live runs; runs that submitters launch themselves are left out."""
+    """The launcher's pools and their live runs.
+
+    Runs that submitters launch themselves are left out, and placements whose room others still hold.
+    """
     pools = served_pools(state, launcher_id)
     runs = [run for pool in pools for run in _launched_here(state, pool)]
     return Desired(
@@ -60,7 +64,7 @@ def _launched_here(state: State, pool: Pool) -> list[Run]:
     for run in state.live_runs(pool.id):
         job = state.job(run.job_id)
         assert job is not None, run
-        if job.spec.launched_by is LaunchedBy.POOL:
+        if job.spec.launched_by is LaunchedBy.POOL and not awaited_by(state, run):
             runs.append(run)
     return runs
 

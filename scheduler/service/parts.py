@@ -23,7 +23,7 @@ from scheduler.model.state import State
 from scheduler.model.transaction import IsAbsent, Put, Transaction
 from scheduler.ports import Clock, StateStore
 
-CONTENT_HASH_VERSION = "2"
+CONTENT_HASH_VERSION = "3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

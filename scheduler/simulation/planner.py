@@ -24,7 +24,8 @@ class SimulatedPlanner:
     def __init__(self, around: Surroundings, *, name: str) -> None:
         self._around = around
         self._draw = Random(f"{around.world.seed}/planner/{name}")
-        self._inline = InlinePlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES})
+        classes = {c.name: c for c in DEFAULT_PRIORITY_CLASSES}
+        self._inline = InlinePlanner(classes, around.world.disruption)
 
     async def reset(self, state: State) -> None:
         await self._inline.reset(state)

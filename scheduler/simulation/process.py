@@ -19,6 +19,7 @@ from scheduler.service.jobs import Jobs
 from scheduler.service.launchers import Launchers
 from scheduler.service.parts import Parts
 from scheduler.service.pins import Pins
+from scheduler.service.quotas import Quotas
 from scheduler.service.watch import Watches
 from scheduler.simulation.auditor.streams import StreamAuditor
 from scheduler.simulation.crash_points import CrashPoints, begun
@@ -111,7 +112,7 @@ class ServiceProcess:
             random_bytes=self._draw.randbytes,
         )
         self.parts = parts
-        self.jobs, self.fleet = Jobs(parts), Fleet(parts)
+        self.jobs, self.fleet, self.quotas = Jobs(parts), Fleet(parts), Quotas(parts)
         self.launchers, self.watches = Launchers(parts), Watches(parts)
         self.freezes, self.pins = Freezes(parts), Pins(parts)
         tools = Tools(

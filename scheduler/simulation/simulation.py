@@ -24,6 +24,7 @@ from scheduler.simulation.notes import Belongings, Disk
 from scheduler.simulation.operators import Operator
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.process import ServiceProcess
+from scheduler.simulation.quota_operator import QuotaOperator
 from scheduler.simulation.store import AuditedStore, Store
 from scheduler.simulation.surroundings import Surroundings
 from scheduler.simulation.trace import Trace, Violation
@@ -88,7 +89,7 @@ class Simulation:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._violation: Violation | None = None
         trace = Trace(self._clock.elapsed_ms)
-        self.records = RecordsAuditor(self._violated, self._clock.awake_ms, trace, world=world)
+        self.records = RecordsAuditor(self._violated, self._clock, trace, world=world)
         self.promises = PromisesAuditor(self.records, self._violated)
         self.rules = RulesAuditor(self.records, self._violated)
         self.memory = MemoryStore(self._clock)
@@ -160,6 +161,11 @@ class Simulation:
             self._go(self._keep_launcher(launcher_id))
         operator = Operator(self.around, self.network, belongings=self.belongings, records=self.records)
         busy = [self._go(operator.live())]
+        if (quotas_ms := self._world.quotas_change_every_ms) is not None:
+            treasurer = QuotaOperator(
+                self.around, self.network, belongings=self.belongings, records=self.records
+            )
+            busy.append(self._go(treasurer.live_with(self._world.holders, every_ms_max=quotas_ms)))
         if (brakes_ms := self._world.brakes_every_ms) is not None:
             braking = BrakingOperator(
                 self.around, self.network, belongings=self.belongings, records=self.records

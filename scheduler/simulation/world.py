@@ -1,36 +1,40 @@
 """A world: what exists and what people will do, drawn from the seed before anything happens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from random import Random
 
+from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.ids import AcceleratorName, LauncherId, PoolId, PriorityClassName, QueueName
 from scheduler.model.job import (
-    Alternative,
-    Constraints,
     Inference,
     JobSpec,
     Market,
-    TaskGroup,
     Training,
 )
 from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
+from scheduler.model.queue import Cohort, Queue
+from scheduler.simulation.contention import filling, protected, worthier
 from scheduler.simulation.day import DAY_MS, Lull, lulls_of, time_of_day
+from scheduler.simulation.quota_draws import QUEUES, holders_of
+from scheduler.simulation.wishes import TOPOLOGIES, alternatives_of, constraints_of
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DOLLAR = 1_000_000
-TOPOLOGIES = {"2x2x1": 4, "2x2x2": 8, "2x2x4": 16}
-CHIPS_PER_HOST = 4
 JOBS_MAX = 60
 CALM_MS = 8 * MINUTE_MS
 LONG_WORK_MS = (10 * MINUTE_MS, 8 * HOUR_MS)
 LONG_WORK_SHARE = 0.4
 LONG_EVERY = 100  # one world in so many is busy for an hour
+CROWDED_EVERY = 3  # one world in so many is full of batch jobs when worthier ones come
 LEASES_MS = (12 * SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS)
 GUARDS_RUNS = (1, 4, 100)
+QUOTA_CHANGES = 6
 CLASSES = ("frontier", "standard", "batch")
+TIGHT = DisruptionBudget(fleet_stops_per_cycle_max=2, fleet_stops_per_hour_max=5, preemptions_per_hour_max=1)
 
 
 class Trouble(Enum):
@@ -111,6 +115,9 @@ class World:
         mass_loss_guard_runs: of every service process.
         brakes_every_ms: at most, from one brake's end to the next; None: nobody is at the brakes.
         lulls: in order, all of them while it is busy.
+        holders: of quotas, each after the cohort that it is in.
+        quotas_change_every_ms: at most; None: never.
+        disruption: what plans may stop.
     """
 
     seed: int
@@ -126,6 +133,9 @@ class World:
     mass_loss_guard_runs: int
     brakes_every_ms: int | None = None
     lulls: tuple[Lull, ...] = ()
+    holders: tuple[Queue | Cohort, ...] = ()
+    quotas_change_every_ms: int | None = None
+    disruption: DisruptionBudget = DISRUPTION_DEFAULT
 
     @property
     def launchers(self) -> tuple[LauncherId, ...]:
@@ -141,7 +151,20 @@ def world_of(seed: int, *, with_faults: bool, hours: int | None = None) -> World
     With `hours` it is busy for so long without a lull; troubles are rarer and work is longer in proportion.
     """
     world = _world_of(seed, with_faults=with_faults)
-    return _day_of(world) if hours is None else _stretched(world, busy_ms=hours * HOUR_MS)
+    return _with_quotas(
+        _day_of(world) if hours is None else _stretched(world, busy_ms=hours * HOUR_MS),
+        change_every_ms=MINUTE_MS if hours is None else hours * HOUR_MS // QUOTA_CHANGES,
+    )
+
+
+def _with_quotas(world: World, *, change_every_ms: int) -> World:
+    """Its jobs are of several queues, where there are holders of quotas; these change now and then."""
+    draw = Random(f"{world.seed}/quotas")
+    holders = holders_of(draw)
+    if not holders:
+        return world
+    jobs = (replace(job, spec=replace(job.spec, queue=draw.choice(QUEUES))) for job in world.jobs)
+    return replace(world, jobs=tuple(jobs), holders=holders, quotas_change_every_ms=change_every_ms)
 
 
 def _day_of(world: World) -> World:
@@ -215,10 +238,29 @@ def _world_of(seed: int, *, with_faults: bool) -> World:
         improves=seed % 10 == 7,
         faults=_with_mishaps(_faults(draw), seed) if with_faults else NO_FAULTS,
         pools=pools,
-        jobs=tuple(_job(draw, number, pools=pools, busy_ms=busy_ms) for number in range(jobs)),
+        jobs=_contended(seed, [_job(draw, n, pools=pools, busy_ms=busy_ms) for n in range(jobs)]),
         mass_loss_guard_runs=Random(f"{seed}/guard").choice(GUARDS_RUNS),
         brakes_every_ms=MINUTE_MS,
+        disruption=Random(f"{seed}/disruption").choice((DISRUPTION_DEFAULT, DISRUPTION_DEFAULT, TIGHT)),
     )
+
+
+def _contended(seed: int, jobs: Sequence[PlannedJob]) -> tuple[PlannedJob, ...]:
+    """Some jobs are protected; in crowded worlds worthier ones find the fleet full of batch."""
+    draw = Random(f"{seed}/contention")
+    by_time = sorted(jobs, key=lambda job: job.submit_at_ms)
+    early = {job.spec.name for job in by_time[: 2 * len(jobs) // 3]}
+    if seed % CROWDED_EVERY == 1 and seed % LONG_EVERY != LONG_EVERY - 1:
+        jobs = [_crowding(job, draw, is_early=job.spec.name in early) for job in jobs]
+    return tuple(replace(job, spec=protected(job.spec, draw)) for job in jobs)
+
+
+def _crowding(job: PlannedJob, draw: Random, *, is_early: bool) -> PlannedJob:
+    """What comes early is batch and stays."""
+    if not is_early:
+        return replace(job, spec=worthier(job.spec, draw))
+    work = replace(job.work, duration_ms=None)
+    return replace(job, cancel_after_ms=None, spec=filling(job.spec, draw), work=work)
 
 
 def _faults(draw: Random) -> Faults:
@@ -313,8 +355,8 @@ def _job(
         name=f"job-{number}",
         queue=QueueName("research"),
         priority_class=PriorityClassName(draw.choice(CLASSES)),
-        alternatives=_alternatives(draw),
-        constraints=_constraints(draw, pools),
+        alternatives=alternatives_of(draw),
+        constraints=constraints_of(draw, [pool_id for pool_id, _ in pools]),
         training=Training(estimated_duration_ms=draw.choice((None, work.duration_ms)))
         if is_training
         else None,
@@ -329,36 +371,3 @@ def _job(
         spec=spec,
         work=work,
     )
-
-
-def _alternatives(draw: Random) -> tuple[Alternative, ...]:
-    ways = [_alternative(draw) for _ in range(draw.randint(1, 3))]
-    return tuple(dict.fromkeys(ways))
-
-
-def _alternative(draw: Random) -> Alternative:
-    name = draw.choice(("h100", "h100", "a100", "tpu"))
-    topology = draw.choice(sorted(TOPOLOGIES)) if name == "tpu" else None
-    if topology is None:
-        group = TaskGroup(tasks=draw.choice((1, 1, 2, 3, 4)), devices_per_task=draw.choice((1, 2, 3, 4, 8)))
-    else:
-        group = TaskGroup(tasks=TOPOLOGIES[topology] // CHIPS_PER_HOST, devices_per_task=CHIPS_PER_HOST)
-    return Alternative(
-        accelerator=AcceleratorName(name),
-        task_groups=(group,),
-        slice_topology=topology,
-        speed_permille=draw.choice((700, 1000)),
-    )
-
-
-def _constraints(draw: Random, pools: tuple[tuple[PoolId, PoolSpec], ...]) -> Constraints:
-    names = [pool_id for pool_id, _ in pools]
-    match draw.randrange(6):
-        case 0:
-            return Constraints(denied_pools=(draw.choice(names),))
-        case 1:
-            return Constraints(allowed_pools=tuple(draw.sample(names, min(len(names), 2))))
-        case 2:
-            return Constraints(markets=(Market.RESERVED, Market.ON_DEMAND))
-        case _:
-            return Constraints()

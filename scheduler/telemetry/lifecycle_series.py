@@ -48,6 +48,19 @@ class LifecycleSeries:
         self._outcomes = Counter(
             "placewright_run_outcomes", "Runs that have ended, by why.", ["end_reason"], registry=registry
         )
+        self._preemptions = Counter(
+            "placewright_preemptions",
+            "Runs that were stopped for worthier ones, by where and of which class they were.",
+            ["pool", "priority_class"],
+            registry=registry,
+        )
+        self._preempted_seconds = Counter(
+            "placewright_preempted_accelerator_seconds",
+            "Accelerators of preempted runs times how long all their tasks had run: at most what was lost.",
+            ["pool", "priority_class"],
+            unit="seconds",
+            registry=registry,
+        )
         self._time_to_place = Histogram(
             "placewright_time_to_place_seconds",
             "Time from when a replica began to wait to its placement.",
@@ -71,6 +84,8 @@ class LifecycleSeries:
                 self._pools.add(pool.id)
                 for name in self._classes:
                     self._placements.labels(pool.id, name)
+                    self._preemptions.labels(pool.id, name)
+                    self._preempted_seconds.labels(pool.id, name)
 
     def record_commit(self, before: State, commit: Commit) -> None:
         """Count what a commit changes; call it before the commit is applied to `before`."""
@@ -97,6 +112,17 @@ class LifecycleSeries:
             self._launch_seconds.observe(max(0, new.running_at_ms - new.placed_at_ms) / 1_000)
         if new.end_reason is not None and (old is None or old.end_reason is None):
             self._outcomes.labels(new.end_reason).inc()
+            if new.end_reason is EndReason.PREEMPTED:
+                self._record_preemption(before, new)
+
+    def _record_preemption(self, before: State, run: Run) -> None:
+        job = before.job(run.job_id)
+        if job is None or run.ended_at_ms is None:
+            return
+        labels = run.pool_id, job.spec.priority_class
+        ran_ms = 0 if run.running_at_ms is None else max(0, run.ended_at_ms - run.running_at_ms)
+        self._preemptions.labels(*labels).inc()
+        self._preempted_seconds.labels(*labels).inc(run.placement.accelerators * ran_ms / 1_000)
 
     def _record_placement(self, before: State, commit: Commit, run: Run) -> None:
         job = before.job(run.job_id)

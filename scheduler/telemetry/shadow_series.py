@@ -14,6 +14,7 @@ class Side(StrEnum):
 
     PLANNED = "planned"
     RUNNING = "running"
+    STOPPED = "stopped"
 
 
 class ShadowSeries:
@@ -44,10 +45,12 @@ class ShadowSeries:
             return Gauge(name, documentation, ["side"], unit=unit, registry=registry)
 
         self._placements = gauge(
-            "placewright_shadow_placements", "Replicas that the newest shadow plan would place, or that run."
+            "placewright_shadow_placements",
+            "Replicas that the newest shadow plan would place, or stop for these, or that run.",
         )
         self._accelerators = gauge(
-            "placewright_shadow_accelerators", "Accelerators that it would give out, or that are in use."
+            "placewright_shadow_accelerators",
+            "Accelerators that it would give out, or take from others, or that are in use.",
         )
         self._value = gauge(
             "placewright_shadow_value_usd_per_hour",
@@ -73,6 +76,7 @@ class ShadowSeries:
         self._gap.set(nan if gap is None else gap)
         self._record_side(Side.PLANNED, comparison.planned)
         self._record_side(Side.RUNNING, comparison.running)
+        self._record_side(Side.STOPPED, comparison.stopped)
         self._pool_accelerators.clear()
         for pool_id, planned, running in comparison.pools:
             self._pool_accelerators.labels(pool_id, Side.PLANNED).set(planned.accelerators)

@@ -17,6 +17,7 @@ from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.view import phase_of
 from scheduler.telemetry.pool_figures import Use, pool_figures
+from scheduler.telemetry.quota_figures import add_quotas
 from scheduler.telemetry.session_state import SessionState, session_state
 
 USD_MICROS = 1_000_000
@@ -49,6 +50,7 @@ def samples_in_slices(
         _add_pool(samples, pool, state.live_runs(pool.id), now_ms)
         shadow_price = shadow_prices.get(pool.id, 0) / USD_MICROS
         samples["pool_shadow_price_usd_per_accelerator_hour"][_pool_labels(pool)] = shadow_price
+    yield from add_quotas(samples["queue_quota"], state, queue_label=queue_label)
     _add_sessions(samples, state.sessions())
     for scope in FreezeScope:
         samples["frozen"][scope,] = sum(freeze.scope is scope for freeze in state.freezes())

@@ -71,6 +71,11 @@ STATE_GAUGES = (
         "1 while the pool's price or capacity jumps and no operator has confirmed it, else 0.",
         ("pool", "what"),
     ),
+    StateGauge(
+        "queue_quota",
+        "Quotas of queues in accelerators, or dollars an hour: what is nominal, used, still available.",
+        ("queue", "resource", "what"),
+    ),
     StateGauge("frozen", "Freezes of planning by scope; what they cover gets nothing new.", ("scope",)),
     StateGauge("launcher_sessions", "The newest session of each launcher, by state.", ("state",)),
 )

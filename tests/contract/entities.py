@@ -34,7 +34,7 @@ from scheduler.model.pool import (
 )
 from scheduler.model.queue import Cohort, Queue, Quota
 from scheduler.model.records import Entity, IdempotencyRecord, LaunchPayload
-from scheduler.model.replica import Replica, ReplicaState
+from scheduler.model.replica import Preemption, Replica, ReplicaState
 from scheduler.model.run import EndReason, NodeShare, Placement, Run, RunState
 from scheduler.model.session import LauncherSession
 
@@ -103,6 +103,8 @@ def jobs(draw: st.DrawFn) -> Job:
         max_duration_ms=draw(st.none() | counts),
         grace_period_ms=draw(times_ms),
         user_error_retries=draw(counts),
+        preemptible=draw(st.booleans()),
+        min_runtime_ms=draw(times_ms),
     )
     return Job(
         id=draw(ids),
@@ -147,6 +149,7 @@ def replicas(draw: st.DrawFn) -> Replica:
         deferral=draw(st.none() | deferrals),
         outcome=draw(st.sampled_from(EndReason)) if state is ReplicaState.DONE else None,
         pin=draw(st.none() | pins),
+        preemptions=draw(tuples_of(st.builds(Preemption, at_ms=times_ms, pool_id=ids))),
     )
 
 
@@ -184,6 +187,7 @@ def runs(draw: st.DrawFn) -> Run:
         placed_at_ms=draw(times_ms),
         exit_code=draw(st.none() | st.integers(-255, 255)),
         message=draw(texts),
+        after_runs=draw(tuples_of(ids)),
     )
 
 

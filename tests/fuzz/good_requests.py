@@ -14,6 +14,7 @@ from placewright.v1 import (
     launcher_service_pb2,
     planner_service_pb2,
     pool_pb2,
+    queue_pb2,
     queue_service_pb2,
 )
 from scheduler.model.run import Run
@@ -32,9 +33,12 @@ SPEC = pool_pb2.PoolSpec(
     launcher_id="launcher",
     lease_duration=Duration(seconds=60),
 )
+QUOTA = queue_pb2.Quota(resource="h100", nominal=8, borrowing_limit=8, lending_limit=4)
 SUBMISSION = a_submission(
     max_duration=DAY,
     grace_period=DAY,
+    min_runtime=DAY,
+    preemptible=False,
     training=job_pb2.Training(estimated_duration=DAY),
     constraints=job_pb2.Constraints(
         allowed_pools=["pool"], allowed_locations=[job_pb2.Location(provider="aws")]
@@ -54,7 +58,6 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "CancelJob": job_service_pb2.CancelJobRequest(job_id=run.job_id, request_id="r5"),
         "HoldJob": job_service_pb2.HoldJobRequest(job_id=run.job_id, reason="because", request_id="r8"),
         "ReleaseJob": job_service_pb2.ReleaseJobRequest(job_id=run.job_id, request_id="r9"),
-        "ExplainJob": explanation_pb2.ExplainJobRequest(job_id=run.job_id),
         "WatchJobs": job_service_pb2.WatchJobsRequest(filter=job_service_pb2.JobFilter(name="name")),
         "ApplyPool": fleet_service_pb2.ApplyPoolRequest(**by_id, spec=SPEC, confirm_jumps=True),
         "ConfirmPool": fleet_service_pb2.ConfirmPoolRequest(
@@ -85,18 +88,35 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
             scope=job_pb2.FreezeScope(queue="queue"), request_id="r11"
         ),
         "ListFreezes": fleet_service_pb2.ListFreezesRequest(),
+        "ApplyQueue": queue_service_pb2.ApplyQueueRequest(
+            queue="queue", spec=queue_pb2.QueueSpec(weight_permille=500, quotas=[QUOTA]), request_id="r18"
+        ),
+        "GetQueue": queue_service_pb2.GetQueueRequest(queue="research"),
+        "DeleteQueue": queue_service_pb2.DeleteQueueRequest(queue="queue", request_id="r19"),
+        "ApplyCohort": queue_service_pb2.ApplyCohortRequest(
+            cohort="cohort", spec=queue_pb2.CohortSpec(quotas=[QUOTA]), request_id="r20"
+        ),
+        "ListCohorts": queue_service_pb2.ListCohortsRequest(),
+        "DeleteCohort": queue_service_pb2.DeleteCohortRequest(cohort="cohort", request_id="r21"),
         "ListQueues": queue_service_pb2.ListQueuesRequest(),
         "HoldQueue": queue_service_pb2.HoldQueueRequest(queue="queue", reason="because", request_id="r16"),
         "ReleaseQueue": queue_service_pb2.ReleaseQueueRequest(queue="queue", request_id="r17"),
-        "GetPrices": planner_service_pb2.GetPricesRequest(),
-        "PlanJobs": _question(run),
+        **_questions(run),
         "ClaimRun": launcher_service_pb2.ClaimRunRequest(**by_session, run_id=run.id),
         "RenewRuns": launcher_service_pb2.RenewRunsRequest(**by_session),
         "ReportRuns": launcher_service_pb2.ReportRunsRequest(**by_session, reports=[_report(run)]),
     }
 
 
-def _question(run: Run) -> planner_service_pb2.PlanJobsRequest:
+def _questions(run: Run) -> Mapping[str, Message]:
+    return {
+        "ExplainJob": explanation_pb2.ExplainJobRequest(job_id=run.job_id),
+        "GetPrices": planner_service_pb2.GetPricesRequest(),
+        "PlanJobs": _hypotheses(run),
+    }
+
+
+def _hypotheses(run: Run) -> planner_service_pb2.PlanJobsRequest:
     """One hypothesis of each sort."""
     return planner_service_pb2.PlanJobsRequest(
         submissions=[SUBMISSION],

@@ -144,6 +144,9 @@ async def _started(stack: AsyncExitStack) -> _Started:
         "run_token": [1], "run_number": [1, 2], "replica_index": [0], "alternative_index": [0],
         "seconds": [1, 60], "nanos": [0], "limit_accelerators": [8],
         "price_usd_micros_per_accelerator_hour": [1_000_000, PENDING_PRICE], "accelerators": [0, 8],
+        "cohort": ["cohort", ""], "parent": ["cohort", ""],
+        "resource": ["h100", "usd_millis_per_hour"], "nominal": [0, 8], "borrowing_limit": [0, 8],
+        "lending_limit": [0, 8], "weight_permille": [0, 1_000],
     }  # fmt: skip
     good = good_requests(cell.live_run(running), encode_session(history, ref.number))
     return channel, words, cell.metrics.registry, good

@@ -13,7 +13,14 @@ from placewright.cli.job_file import KEYS, job_of, read_documents
 from placewright.errors import InvalidRequest
 from placewright.strings import duration_text, parse_duration, parse_location, parse_size
 from scheduler.catalog.fleet import InvalidFleet, load_fleet
-from scheduler.catalog.fleet_format import NodeGroupEntry, PoolEntry, SliceGroupEntry
+from scheduler.catalog.fleet_format import (
+    CohortEntry,
+    NodeGroupEntry,
+    PoolEntry,
+    QueueEntry,
+    QuotaEntry,
+    SliceGroupEntry,
+)
 from tests.fuzz.effort import effort
 
 scalars = (
@@ -100,8 +107,31 @@ entries = st.fixed_dictionaries(
         "limit_accelerators": st.just(8) | values, "lease_duration_seconds": st.just(60) | values,
     },
 )  # fmt: skip
+quotas = st.lists(
+    st.fixed_dictionaries(
+        {
+            "resource": st.sampled_from(["h100", "usd"]) | values,
+            "nominal": st.sampled_from([8, "1.5"]) | values,
+        },
+        optional={"borrowing_limit": st.just(8) | values, "lending_limit": st.just("0.5") | values},
+    )
+    | mappings_of([*QuotaEntry.model_fields]),
+    max_size=2,
+)
+names = st.sampled_from(["a", "b", "c"])
+cohorts = st.fixed_dictionaries(
+    {"name": names | values}, optional={"parent": names | values, "quotas": quotas | values}
+)
+queues = st.fixed_dictionaries(
+    {"name": names | values},
+    optional={"cohort": names | values, "weight": st.just("1.5") | values, "quotas": quotas | values},
+)
 fleets = st.fixed_dictionaries(
-    {"pools": st.lists(entries | mappings_of([*PoolEntry.model_fields]), max_size=2) | values}
+    {"pools": st.lists(entries | mappings_of([*PoolEntry.model_fields]), max_size=2) | values},
+    optional={
+        "cohorts": st.lists(cohorts | mappings_of([*CohortEntry.model_fields]), max_size=3) | values,
+        "queues": st.lists(queues | mappings_of([*QueueEntry.model_fields]), max_size=3) | values,
+    },
 )
 
 

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scheduler.control import commit
+from scheduler.control.commit import holds
 from scheduler.control.cycle import Cycle
 from scheduler.control.expiry import Expiry
 from scheduler.control.leases import LeaseWatch, LossGuard
@@ -18,19 +19,23 @@ from scheduler.model.brakes import Freeze
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import History, LauncherId, Revision, RunId
 from scheduler.model.job import Job
-from scheduler.model.plan import PlannedPool
+from scheduler.model.occupancy import Occupancy, is_waiting, occupancy_of
+from scheduler.model.plan import Plan, PlannedPool, RunningReplica, Step, Usage
 from scheduler.model.pool import NodeGroup, Pool
+from scheduler.model.queue import Cohort, Queue
 from scheduler.model.records import UNMIRRORED, Kind, LaunchPayload, Record
 from scheduler.model.replica import Replica
 from scheduler.model.run import Run, RunState
 from scheduler.model.state import State
-from scheduler.model.transaction import Commit, IsAbsent, Outcome, Transaction
+from scheduler.model.transaction import Check, Commit, IsAbsent, Outcome, Transaction
+from scheduler.model.transitions import preemption as preemption_moves
 from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
 from scheduler.model.view import usable_accelerators
-from scheduler.planning import snapshot
-from scheduler.service import launchers
+from scheduler.planning import books, guarantee, holding, problem, room, snapshot, stop_rules, verify, victims
+from scheduler.planning.quotas import NO_QUOTAS, Quotas, quotas_of
+from scheduler.service import desired, launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
 from scheduler.service.parts import Parts as ServiceParts
 from scheduler.service.watch import Watches
@@ -41,7 +46,7 @@ from scheduler.simulation.network import Unreachable
 from scheduler.simulation.planner import SimulatedPlanner
 from scheduler.simulation.simulation import Parts, Result, simulate
 from scheduler.simulation.store import Store
-from scheduler.simulation.world import Faults, Trouble, World, world_of
+from scheduler.simulation.world import NO_FAULTS, TIGHT, Faults, Trouble, World, world_of
 
 SEEDS_MAX = 40
 
@@ -193,8 +198,18 @@ def unbraked(record: Record) -> Record:
 
 def without_freezes(transaction: Transaction) -> Transaction:
     """Placements are written whatever is frozen."""
-    checks = (c for c in transaction.checks if not (isinstance(c, IsAbsent) and c.key.kind is Kind.FREEZE))
-    return replace(transaction, checks=tuple(checks))
+    return replace(transaction, checks=tuple(c for c in transaction.checks if not is_of_freeze(c)))
+
+
+def steps_that_hold_but_for_freezes(state: State, plan: Plan) -> list[Step]:
+    """As the commit looks at the steps of a plan, but for freezes."""
+    return [
+        step for step in plan.steps if all(is_of_freeze(c) or holds(state, c) for c in step.preconditions)
+    ]
+
+
+def is_of_freeze(check: Check) -> bool:
+    return isinstance(check, IsAbsent) and check.key.kind is Kind.FREEZE
 
 
 class GenerousPlanner(SimulatedPlanner):
@@ -289,6 +304,16 @@ async def told_of_nothing(stream: Stream, report: Report) -> bool:
     return False
 
 
+def in_any_case(each: RunningReplica, *_: object) -> bool:
+    """Whatever its job says."""
+    return each.run.state in victims.STOPPABLE and not is_waiting(each.run)
+
+
+def nothing_that_waits(live_runs: Sequence[Run]) -> Occupancy:
+    """As if what waits for runs to end, and those runs, held no room."""
+    return Occupancy(occupancy_of(live_runs).others, (), ())
+
+
 SHORT_OUTAGES = Faults(chaos_every_ms=10_000, chaos=(Trouble.STORE_IS_AWAY,))
 
 STALLS = Faults(chaos_every_ms=20_000, chaos=(Trouble.SERVICE_STALLS,), slow_permille=100, lag_ms=500)
@@ -311,6 +336,17 @@ def due_where_nothing_is_left_ms(state: State, job: Job, run: Run) -> int | None
     pool = state.pool(run.pool_id)
     is_left = pool is None or usable_accelerators(pool) > 0 or run.running_at_ms is None
     return due_at_ms(state, job, run) if is_left or run.stop_reason else 0
+
+
+def no_quotas(*_: object) -> Quotas:
+    return Quotas(NO_QUOTAS, (), (), {})
+
+
+def half_of_the_quotas(queues: Iterable[Queue], cohorts: Iterable[Cohort], usage: Iterable[Usage]) -> Quotas:
+    quotas = quotas_of(queues, cohorts, usage)
+    left = quotas.trees
+    trees = left._replace(local=left.local // 2, overflow=left.overflow // 2)
+    return quotas._replace(trees=trees)
 
 
 CASES = [
@@ -339,6 +375,7 @@ CASES = [
         id="stream_that_drops_an_event",
         finds="was told of commit",
         parts=Parts(store=LosingStore),
+        first_seed=1,  # in world 0 only the last commit of all is dropped, after which none is told
     ),
     Case(
         id="watch_that_drops_an_event",
@@ -377,7 +414,7 @@ CASES = [
             planner=lambda around, name: UnfrozenPlanner(around, name=name),
             store=lambda memory: AlteringStore(memory, without_freezes),
         ),
-        broken=[(commit, "steps_that_hold", lambda _, plan: list(plan.steps))],
+        broken=[(commit, "steps_that_hold", steps_that_hold_but_for_freezes)],
     ),
     Case(
         id="planner_that_overfills_a_node",
@@ -419,7 +456,7 @@ CASES = [
         faults=Faults(request_lost_permille=400, reply_lost_permille=400),
         world={"leases_change_every_ms": 15_000},
         pools={"self_fencing": True},
-        first_seed=15,
+        first_seed=55,
         broken=[(sessions, "lease_duration_ms", shortest_lease_at_once)],
     ),
     Case(
@@ -434,7 +471,7 @@ CASES = [
     ),
     Case(
         id="replicas_placed_before_launchers_have_said_what_they_hold",
-        finds="live at once|started twice",
+        finds="live at once|started twice|beyond the (node|one of a slice)",
         faults=LOST_TAILS,
         broken=[(quarantine, "awaited", lambda _: []), (snapshot, "awaited", lambda _: [])],
     ),
@@ -446,7 +483,7 @@ CASES = [
     ),
     Case(
         id="run_that_is_not_adopted_and_not_stopped",
-        finds="live at once|ended or is unknown|after its end|really lives",
+        finds="live at once|ended or is unknown|after its end|really lives|while its tasks live",
         faults=LOST_TAILS,
         broken=[(launchers, "adopted", lambda *_, **__: None), (Stream, "tell_of_run", told_of_nothing)],
     ),
@@ -473,6 +510,48 @@ CASES = [
         finds="is stopped as timeout while pool-. jumps",
         faults=MISHAPS,
         broken=[(settling, "due_at_ms", due_where_nothing_is_left_ms)],
+    ),
+    Case(
+        id="plans_without_quotas",
+        finds="is exceeded by",
+        broken=[(problem, "quotas_of", no_quotas), (verify, "excesses", lambda *_: {})],
+    ),
+    Case(
+        id="quotas_that_leave_less_than_there_is",
+        finds="waits although .* has room",
+        faults=NO_FAULTS,
+        broken=[(problem, "quotas_of", half_of_the_quotas)],
+    ),
+    Case(
+        id="place_that_does_not_wait_for_what_it_preempts",
+        finds="was claimed while",
+        first_seed=7,
+        broken=[(run_moves, "awaited_by", lambda *_: []), (desired, "awaited_by", lambda *_: [])],
+    ),
+    Case(
+        id="planner_that_stops_protected_runs",
+        finds="not preemptible|its job is held|is frozen|it had run for",
+        broken=[
+            (victims, "may_be_stopped", in_any_case),
+            (stop_rules, "reasons_not_to_stop", lambda *_: iter(())),
+            (guarantee, "reasons_not_to_stop", lambda *_: iter(())),
+        ],
+    ),
+    Case(
+        id="stops_that_no_replica_remembers",
+        finds="times within an hour|were within an hour",
+        world={"disruption": TIGHT},
+        broken=[(preemption_moves, "remembered", lambda replica, *_, **__: replica)],
+    ),
+    Case(
+        id="room_that_something_waits_for_given_out_at_once",
+        finds="beyond the (node|limit|one of a slice) .*grew from|the planner failed",
+        first_seed=7,
+        broken=[
+            (room, "occupancy_of", nothing_that_waits),
+            (books, "occupancy_of", nothing_that_waits),
+            (holding, "occupancy_of", nothing_that_waits),
+        ],
     ),
     Case(
         id="watch_that_resumes_without_what_it_missed",

@@ -61,6 +61,18 @@ def test_jobs_wait_for_each_other_and_all_is_charged(tmp_path: Path, fleet: Path
     assert figures["jain"] == pytest.approx(0.5)  # blue had got nothing of what it had asked for
 
 
+def test_a_replay_keeps_the_quotas_of_the_fleet_file(tmp_path: Path, fleet: Path) -> None:
+    fleet.write_text(FLEET + "queues: [{name: red, quotas: [{resource: h100, nominal: 4}]}]\n")
+    trace = written(tmp_path, HEADER + "0,a,red,standard,h100:4,600\n0,b,red,standard,h100:4,600\n")
+
+    told = CliRunner().invoke(
+        app, ["simulate", "--trace", str(trace), "--fleet", str(fleet), "-o", "json"], catch_exceptions=False
+    )
+
+    (figures,) = json.loads(told.stdout)["classes"]
+    assert 590 <= figures["wait_s"]["p99"] < 660, figures
+
+
 def test_tables_are_printed_for_people(tmp_path: Path, fleet: Path) -> None:
     trace = written(tmp_path, THREE_THAT_NEED_ALL)
 

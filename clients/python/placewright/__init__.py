@@ -66,7 +66,14 @@ if TYPE_CHECKING:
         SliceGroup,
     )
     from placewright.prices import PoolPrices
-    from placewright.queues import QueueView
+    from placewright.queues import (
+        CohortSpec,
+        CohortView,
+        QueueSpec,
+        QueueView,
+        Quota,
+        QuotaUsage,
+    )
     from placewright.reasons import (
         Deferral,
         Freeze,
@@ -122,6 +129,9 @@ __all__ = [
     "PoolSpec",
     "NodeGroup",
     "SliceGroup",
+    "QueueSpec",
+    "CohortSpec",
+    "Quota",
     # what is given
     "Freeze",
     "QuotaShortage",
@@ -157,6 +167,8 @@ __all__ = [
     "ChangedReplica",
     "PlanFigures",
     "WhatIf",
+    "CohortView",
+    "QuotaUsage",
     "PoolStatus",
     "PoolUsage",
     "PoolJump",
@@ -211,7 +223,7 @@ _MODULES = {
         "PoolSpec", "NodeGroup", "SliceGroup", "PoolView", "PoolStatus", "PoolUsage", "PoolJump", "Cordon",
         "NodeCordon",
     ),
-    "queues": ("QueueView",),
+    "queues": ("QueueSpec", "CohortSpec", "Quota", "QueueView", "CohortView", "QuotaUsage"),
     "prices": ("PoolPrices",),
     "explanations": ("Explanation", "WhyWaiting", "WhyPlaced", "PoolAnswer", "AdmittingChange"),
     "plans": (

@@ -89,6 +89,7 @@ def run_view(run: job_pb2.Run) -> views.Run:
         ended_at=moment(run.ended_at),
         exit_code=run.exit_code if run.HasField("exit_code") else None,
         message=run.message,
+        after_run_ids=tuple(run.after_run_ids),
     )
 
 
@@ -135,6 +136,8 @@ def _spec(spec: job_pb2.JobSpec) -> views.JobSpec:
         max_duration=duration(spec.max_duration) if spec.HasField("max_duration") else None,
         grace_period=duration(spec.grace_period) if spec.HasField("grace_period") else None,
         user_error_retries=spec.retry.user_errors,
+        preemptible=spec.preemptible if spec.HasField("preemptible") else True,
+        min_runtime=duration(spec.min_runtime) if spec.HasField("min_runtime") else None,
         locations=tuple(_location(location) for location in constraints.allowed_locations),
         denied_locations=tuple(_location(location) for location in constraints.denied_locations),
         pools=tuple(constraints.allowed_pools),

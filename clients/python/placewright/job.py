@@ -42,6 +42,8 @@ class Job:
         max_duration: a run is stopped when all its tasks have run for this long; None: never.
         grace_period: between the polite and the hard stop; None: 30 s.
         user_error_retries: how often a replica may fail by its own fault and still be tried again.
+        preemptible: whether its runs may be stopped for worthier priority classes.
+        min_runtime: a run is not preempted before all its tasks have run for this long; None: 0.
         locations: only these places, such as "gcp/us-east5/*"; `denied_locations`: none of these.
         pools: only these pools; `denied_pools`: none of these.
         markets: only these: "reserved", "on_demand", "spot".
@@ -63,6 +65,8 @@ class Job:
     max_duration: Duration | None = None
     grace_period: Duration | None = None
     user_error_retries: int = 0
+    preemptible: bool = True
+    min_runtime: Duration | None = None
     locations: Sequence[Place] = ()
     denied_locations: Sequence[Place] = ()
     pools: Sequence[str] = ()
@@ -99,7 +103,10 @@ def _spec_of(job: Job, faults: Faults) -> job_pb2.JobSpec:
         constraints=_constraints_of(job, faults),
         max_duration=_duration_of("max_duration", job.max_duration, faults),
         grace_period=_duration_of("grace_period", job.grace_period, faults),
+        min_runtime=_duration_of("min_runtime", job.min_runtime, faults),
     )
+    if job.preemptible is not True:
+        spec.preemptible = _yes_or_no("preemptible", job.preemptible, faults)
     retries = _whole("user_error_retries", job.user_error_retries, at_least=0, faults=faults)
     if retries:
         spec.retry.user_errors = retries
@@ -119,6 +126,12 @@ def _whole(field: str, value: object, *, at_least: int, faults: Faults) -> int:
         faults.add(field, f"must be a whole number of at least {at_least}, got {value!r}")
         return at_least
     return value
+
+
+def _yes_or_no(field: str, value: object, faults: Faults) -> bool:
+    if not isinstance(value, bool):
+        faults.add(field, f"must be true or false, got {value!r}")
+    return bool(value)
 
 
 def _duration_of(field: str, value: Duration | None, faults: Faults) -> WireDuration | None:

@@ -1,4 +1,4 @@
-"""What operators ask of nodes, replicas and queues: methods of both clients."""
+"""What operators ask of nodes, replicas, queues and cohorts: methods of both clients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 from placewright.effects import Operation, Source
 from placewright.operator_operations import OperatorOperations
 from placewright.pools import PoolView
-from placewright.queues import QueueView
+from placewright.queues import CohortSpec, CohortView, QueueSpec, QueueView
 from placewright.reasons import Freeze
 from placewright.views import Replica
 
@@ -54,8 +54,35 @@ class OperatorCalls(ABC):
         return self._run(self._operations.unpin_replica(replica_id, request_id=request_id))
 
     def queues(self) -> list[QueueView]:
-        """Every queue that has unfinished jobs or is held, by name."""
+        """Every queue that has a spec or unfinished jobs or is held, by name."""
         return list(self._iterate(self._operations.list_queues()))
+
+    def get_queue(self, queue: str) -> QueueView:
+        return self._run(self._operations.get_queue(queue))
+
+    def apply_queue(
+        self, queue: str, spec: QueueSpec, *, etag: str = "", request_id: str | None = None
+    ) -> QueueView:
+        """Give a queue quotas, a cohort and a weight; with an `etag`, only if it still has that."""
+        return self._run(self._operations.apply_queue(queue, spec, etag=etag, request_id=request_id))
+
+    def delete_queue(self, queue: str, *, etag: str = "", request_id: str | None = None) -> None:
+        """Take a queue's spec away: it has no quotas any more, its jobs stay."""
+        self._run(self._operations.delete_queue(queue, etag=etag, request_id=request_id))
+
+    def cohorts(self) -> list[CohortView]:
+        """Every cohort, by name."""
+        return self._run(self._operations.list_cohorts())
+
+    def apply_cohort(
+        self, cohort: str, spec: CohortSpec, *, etag: str = "", request_id: str | None = None
+    ) -> CohortView:
+        """Create a cohort or change its spec; with an `etag`, only if it still has that."""
+        return self._run(self._operations.apply_cohort(cohort, spec, etag=etag, request_id=request_id))
+
+    def delete_cohort(self, cohort: str, *, etag: str = "", request_id: str | None = None) -> None:
+        """Remove a cohort that has no members."""
+        self._run(self._operations.delete_cohort(cohort, etag=etag, request_id=request_id))
 
     def hold_queue(self, queue: str, reason: str, *, request_id: str | None = None) -> Freeze | None:
         """Place nothing new of a queue's jobs; what runs goes on."""
@@ -103,6 +130,28 @@ class AsyncOperatorCalls(ABC):
 
     async def queues(self) -> list[QueueView]:
         return [queue async for queue in self._iterate(self._operations.list_queues())]
+
+    async def get_queue(self, queue: str) -> QueueView:
+        return await self._run(self._operations.get_queue(queue))
+
+    async def apply_queue(
+        self, queue: str, spec: QueueSpec, *, etag: str = "", request_id: str | None = None
+    ) -> QueueView:
+        return await self._run(self._operations.apply_queue(queue, spec, etag=etag, request_id=request_id))
+
+    async def delete_queue(self, queue: str, *, etag: str = "", request_id: str | None = None) -> None:
+        await self._run(self._operations.delete_queue(queue, etag=etag, request_id=request_id))
+
+    async def cohorts(self) -> list[CohortView]:
+        return await self._run(self._operations.list_cohorts())
+
+    async def apply_cohort(
+        self, cohort: str, spec: CohortSpec, *, etag: str = "", request_id: str | None = None
+    ) -> CohortView:
+        return await self._run(self._operations.apply_cohort(cohort, spec, etag=etag, request_id=request_id))
+
+    async def delete_cohort(self, cohort: str, *, etag: str = "", request_id: str | None = None) -> None:
+        await self._run(self._operations.delete_cohort(cohort, etag=etag, request_id=request_id))
 
     async def hold_queue(self, queue: str, reason: str, *, request_id: str | None = None) -> Freeze | None:
         return await self._run(self._operations.hold_queue(queue, reason=reason, request_id=request_id))

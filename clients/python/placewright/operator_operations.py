@@ -1,4 +1,4 @@
-"""What operators ask of nodes, replicas and queues, as generators of effects like `operations`."""
+"""What operators ask of nodes, replicas, queues and cohorts, as generators of effects like `operations`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from placewright.effects import Operation
 from placewright.operations import FLEET_SERVICE, Operations, Pages, new_request_id
 from placewright.pool_messages import pool_view
 from placewright.pools import PoolView
-from placewright.queues import QueueView
+from placewright.queue_messages import cohort_spec_message, cohort_view, queue_spec_message, queue_view
+from placewright.queues import CohortSpec, CohortView, QueueSpec, QueueView
 from placewright.reasons import Freeze
 from placewright.v1 import fleet_service_pb2 as fleet
 from placewright.v1 import queue_service_pb2 as queues
@@ -95,14 +96,56 @@ class OperatorOperations(Operations):
         )
         self.revisions.note(answer.revision)
 
+    def get_queue(self, queue: str) -> Operation[QueueView]:
+        with self._reading() as min_revision:
+            request = queues.GetQueueRequest(queue=queue, min_revision=min_revision)
+            answer = yield from self._call(f"{QUEUE_SERVICE}GetQueue", request, queues.GetQueueResponse)
+        return queue_view(answer.queue)
 
-def queue_view(queue: queues.Queue) -> QueueView:
-    return QueueView(
-        queue=queue.queue,
-        unfinished_jobs=queue.unfinished_jobs,
-        waiting_jobs=queue.waiting_jobs,
-        waiting_replicas=queue.waiting_replicas,
-        live_runs=queue.live_runs,
-        accelerators_used=queue.accelerators_used,
-        hold=freeze_view(queue.hold) if queue.HasField("hold") else None,
-    )
+    def apply_queue(
+        self, queue: str, spec: QueueSpec, *, etag: str, request_id: str | None
+    ) -> Operation[QueueView]:
+        request_id = request_id or new_request_id()
+        request = queues.ApplyQueueRequest(
+            queue=queue, spec=queue_spec_message(spec), etag=etag, request_id=request_id
+        )
+        answer = yield from self._write(
+            f"{QUEUE_SERVICE}ApplyQueue", request, queues.ApplyQueueResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+        return queue_view(answer.queue)
+
+    def delete_queue(self, queue: str, *, etag: str, request_id: str | None) -> Operation[None]:
+        request_id = request_id or new_request_id()
+        request = queues.DeleteQueueRequest(queue=queue, etag=etag, request_id=request_id)
+        answer = yield from self._write(
+            f"{QUEUE_SERVICE}DeleteQueue", request, queues.DeleteQueueResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+
+    def list_cohorts(self) -> Operation[list[CohortView]]:
+        with self._reading() as min_revision:
+            request = queues.ListCohortsRequest(min_revision=min_revision)
+            answer = yield from self._call(f"{QUEUE_SERVICE}ListCohorts", request, queues.ListCohortsResponse)
+        return [cohort_view(cohort) for cohort in answer.cohorts]
+
+    def apply_cohort(
+        self, cohort: str, spec: CohortSpec, *, etag: str, request_id: str | None
+    ) -> Operation[CohortView]:
+        request_id = request_id or new_request_id()
+        request = queues.ApplyCohortRequest(
+            cohort=cohort, spec=cohort_spec_message(spec), etag=etag, request_id=request_id
+        )
+        answer = yield from self._write(
+            f"{QUEUE_SERVICE}ApplyCohort", request, queues.ApplyCohortResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)
+        return cohort_view(answer.cohort)
+
+    def delete_cohort(self, cohort: str, *, etag: str, request_id: str | None) -> Operation[None]:
+        request_id = request_id or new_request_id()
+        request = queues.DeleteCohortRequest(cohort=cohort, etag=etag, request_id=request_id)
+        answer = yield from self._write(
+            f"{QUEUE_SERVICE}DeleteCohort", request, queues.DeleteCohortResponse, request_id=request_id
+        )
+        self.revisions.note(answer.revision)

@@ -65,6 +65,7 @@ def _fate(fate: planner.Fate) -> plans.Fate:
         placement=placement_view(fate.placement) if fate.HasField("placement") else None,
         value=value_view(fate.value) if fate.HasField("value") else None,
         deferral=deferral_view(fate.deferral) if fate.HasField("deferral") else None,
+        preempted_by=fate.preempted_by,
     )
 
 

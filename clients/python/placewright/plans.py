@@ -43,13 +43,16 @@ class SupposedQueue:
 
 @dataclass(frozen=True, kw_only=True)
 class Fate:
-    """What becomes of a replica: one of placement and deferral; `str()` says it in words."""
+    """What becomes of a replica: one of placement, deferral and preempted_by; `str()` says it in words."""
 
     placement: Placement | None = None
     value: PlacementValue | None = None
     deferral: Deferral | None = None
+    preempted_by: str = ""
 
     def __str__(self) -> str:
+        if self.preempted_by:
+            return f"preempted for {self.preempted_by}"
         if self.placement is None:
             return f"waits: {self.deferral or 'for a reason this client does not know'}"
         return f"{self.placement}" if self.value is None else f"{self.placement}; {self.value}"

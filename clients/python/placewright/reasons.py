@@ -252,6 +252,9 @@ def deferral_text(deferral: Deferral) -> str:
         DeferralReason.OVER_QUOTA: str(deferral.quota or "its quotas leave too little"),
         DeferralReason.SHADOW: f"the scheduler only shadows: it would have been placed on {deferral.pool_id}",
         DeferralReason.PINNED: f"needs {needed}; pinned to {deferral.pool_id}, which cannot take it now",
+        DeferralReason.DISRUPTION_BUDGET: (
+            f"needs {needed}; runs of less worth would make room, but no more may be stopped now"
+        ),
     }
     return sentences.get(deferral.reason, "waits for a reason this client does not know")
 

@@ -30,7 +30,8 @@ class Run:
         stop_reason: why it is being stopped; None when it is not.
         placement: where it is.
         value: why there.
-        message: what is known of the end.
+        message: what is known of the end; of a run that is being preempted, by which job.
+        after_run_ids: runs that must have ended before it is offered to its launcher.
     """
 
     run_id: str
@@ -45,6 +46,7 @@ class Run:
     ended_at: datetime | None
     exit_code: int | None
     message: str
+    after_run_ids: tuple[str, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -104,6 +106,8 @@ class JobSpec:
     max_duration: timedelta | None
     grace_period: timedelta | None
     user_error_retries: int
+    preemptible: bool = True
+    min_runtime: timedelta | None = None
     locations: tuple[Location, ...] = ()
     denied_locations: tuple[Location, ...] = ()
     pools: tuple[str, ...] = ()

@@ -85,6 +85,7 @@ class DeferralReason(Word):
     OVER_QUOTA = "over_quota"
     SHADOW = "shadow"
     PINNED = "pinned"
+    DISRUPTION_BUDGET = "disruption_budget"
     UNKNOWN = "unknown"
 
 

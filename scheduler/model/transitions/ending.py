@@ -38,7 +38,8 @@ STEADY_RUN_MS = 600_000  # a run that lasted this long ends the row of failures
 def ended(
     run: Run, reason: EndReason, *, now_ms: int, exit_code: int | None = None, message: str = ""
 ) -> Run:
-    """The run, over."""
+    """The run, over. What was said when its stop was asked for stays in front of the message."""
+    said = run.message if reason is run.stop_reason else ""
     return replace(
         run,
         state=run.state.ENDED,
@@ -46,7 +47,7 @@ def ended(
         end_reason=reason,
         ended_at_ms=now_ms,
         exit_code=exit_code,
-        message=message,
+        message="; ".join(part for part in (said, message) if part),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from scheduler.model.errors import IllegalTransition
 from scheduler.model.ids import REVISIONS_PER_SECOND, Revision, RunId, run_id_of
 from scheduler.model.job import Job
+from scheduler.model.occupancy import awaited_by
 from scheduler.model.plan import Place, Step
 from scheduler.model.pool import Availability, Pool
 from scheduler.model.quarantine import may_be_claimed_unknown
@@ -15,17 +16,19 @@ from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Check, Fence, IsAt, IsPlannedAt, Put, Transaction
 from scheduler.model.transitions.ending import after_end, ended
+from scheduler.model.transitions.preemption import puts_of_stop
 
 RUNS_KEPT_PER_REPLICA = 20
 
 
 def placed(state: State, step: Step, *, now_ms: int, fence: Fence) -> Transaction:
-    """A step of a plan: a run for each place, and the replica that it is the live run of."""
-    puts = tuple(put for place in step.places for put in _puts_of_place(state, place, now_ms))
-    forgotten = tuple(_forgotten_run(put.entity) for put in puts if isinstance(put.entity, Run))
+    """A step of a plan: its stops, and a run for each place with the replica that it is the live run of."""
+    places = tuple(put for place in step.places for put in _puts_of_place(state, place, now_ms))
+    stops = tuple(put for stop in step.stops for put in puts_of_stop(state, stop, now_ms))
+    forgotten = tuple(_forgotten_run(put.entity) for put in places if isinstance(put.entity, Run))
     return Transaction(
         checks=step.preconditions,
-        puts=puts,
+        puts=(*stops, *places),
         deletes=tuple(key for key in forgotten if key is not None),
         fence=fence,
     )
@@ -55,6 +58,7 @@ def _puts_of_place(state: State, place: Place, now_ms: int) -> tuple[Put, Put]:
         grace_period_ms=job.spec.grace_period_ms,
         placed_at_ms=now_ms,
         history=state.history,
+        after_runs=place.after_runs,
     )
     return Put(entity=run), Put(
         entity=replace(
@@ -137,6 +141,8 @@ def claimed(state: State, run_id: RunId, session: LauncherSession, *, now_ms: in
         )
     if found.job.is_cancelling:
         raise IllegalTransition(f"run {run_id} is being withdrawn: its job was cancelled")
+    if awaited := awaited_by(state, run):
+        raise IllegalTransition(f"run {run_id} is not offered yet: run {awaited[0].id} has not ended")
     starting = replace(moved_to(run, RunState.STARTING), claimed_by=session.number, claimed_at_ms=now_ms)
     return Transaction(checks=(*found.checks, same_session(state, session)), puts=(Put(entity=starting),))
 

@@ -95,7 +95,7 @@ def synchronised(
     keys = [key_of(entity) for entity in entities]
     return Transaction(
         checks=(same_session(state, session), *(IsAt(key, state.version(key)) for key in keys)),
-        puts=tuple(Put(entity=entity, replans=isinstance(entity, Pool)) for entity in entities),
+        puts=tuple(Put(entity=entity, replans=True) for entity in entities),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from scheduler.model.ids import ReplicaId, replica_id_of, run_id_of
 from scheduler.model.job import Job, JobPhase
 from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX
+from scheduler.model.occupancy import awaited_by
 from scheduler.model.quarantine import may_be_claimed_unknown
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
@@ -18,6 +19,7 @@ from scheduler.model.transitions.jobs import new_replica
 from scheduler.model.transitions.runs import LiveRun, live_run, stop_requested, withdrawn
 
 OFFER_MS_MIN = 60_000  # a launcher that restarts finds its offers again
+AWAITED_END_MS_MAX = 120_000  # after its grace period, a run that others wait for must have ended
 
 
 def settlements(state: State, *, now_ms: int, fence: Fence) -> Iterator[Transaction]:
@@ -91,6 +93,8 @@ def _of_run(state: State, found: LiveRun, *, now_ms: int, fence: Fence) -> Trans
         return None
     if found.run.state is RunState.PLACED:
         message = "the launcher has not claimed the run in time"
+        if awaited := awaited_by(state, found.run):
+            message = f"run {awaited[0].id}, for whose room it waited, does not end"
         return withdrawn(found, EndReason.INFRASTRUCTURE, now_ms=now_ms, fence=fence, message=message)
     return stop_requested(found, EndReason.TIMEOUT, now_ms=now_ms, fence=fence)
 
@@ -107,12 +111,30 @@ def _given_up(state: State, replica: Replica, *, fence: Fence) -> Transaction:
 def due_at_ms(state: State, job: Job, run: Run) -> int | None:
     """When the clock ends the run: an offer that nobody claims, or `max_duration`; None for never."""
     if run.state is RunState.PLACED:
-        pool = state.pool(run.pool_id)
-        offer_ms = 0 if pool is None else max(OFFER_MS_MIN, pool.spec.lease_duration_ms)
-        return run.placed_at_ms + offer_ms
+        awaited = awaited_by(state, run)
+        return _waits_until_ms(run, awaited) if awaited else _offered_until_ms(state, run)
     if run.running_at_ms is None or run.stop_reason or job.spec.max_duration_ms is None:
         return None
     return run.running_at_ms + job.spec.max_duration_ms
+
+
+def _waits_until_ms(run: Run, awaited: list[Run]) -> int:
+    """How long it may wait for those; not at all for one that is not being stopped or out of reach."""
+    ends_ms = run.placed_at_ms
+    for each in awaited:
+        if each.state is not RunState.STOPPING or each.stop_requested_at_ms is None:
+            return run.placed_at_ms
+        ends_ms = max(ends_ms, each.stop_requested_at_ms + each.grace_period_ms)
+    return ends_ms + AWAITED_END_MS_MAX
+
+
+def _offered_until_ms(state: State, run: Run) -> int:
+    """An offer counts from when it may be claimed."""
+    pool = state.pool(run.pool_id)
+    offer_ms = 0 if pool is None else max(OFFER_MS_MIN, pool.spec.lease_duration_ms)
+    awaited = (state.run(run_id) for run_id in run.after_runs)
+    ends_ms = [each.ended_at_ms for each in awaited if each is not None and each.ended_at_ms is not None]
+    return max([run.placed_at_ms, *ends_ms]) + offer_ms
 
 
 def next_due_ms(state: State) -> int | None:

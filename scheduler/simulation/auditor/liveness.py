@@ -8,7 +8,7 @@ from scheduler.model.pool import Pool
 from scheduler.model.records import Key, Kind
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Run, RunState
-from scheduler.simulation.auditor import brakes
+from scheduler.simulation.auditor import brakes, quotas
 from scheduler.simulation.auditor.capacity import rooms_of
 from scheduler.simulation.auditor.promises import PromisesAuditor, WatchLog
 from scheduler.simulation.auditor.records import RecordsAuditor
@@ -21,6 +21,7 @@ def faults_after_calm(
     yield from promises.faults()
     yield from _pool_faults(records)
     yield from _run_faults(records)
+    yield from quotas.tree_faults(records.records)
     yield from waiting_faults(records, now_ms=now_ms)
     for name, log in watches.items():
         yield from _watch_faults(name, log, records)
@@ -67,11 +68,12 @@ def waiting_faults(records: RecordsAuditor, *, now_ms: int) -> Iterator[str]:
 
 
 def _places(replica: Replica, job: Job, pools: Sequence[Pool], *, records: RecordsAuditor) -> Iterator[str]:
+    runs = [records.run(run_id) for run_id in records.live.values()]
     for pool in pools:
         if any(brakes.forbidding(replica, job, pool.id, records.records)):
             continue
-        live = [run for run in map(records.run, records.live.values()) if run.pool_id == pool.id]
-        for way in rooms_of(job, pool, live):
+        rooms = rooms_of(job, pool, [run for run in runs if run.pool_id == pool.id])
+        for way in rooms if quotas.leave_room(job, pool, records.records, runs) else ():
             yield f"replica {replica.id} waits although {pool.id} has room for {way}"
 
 

@@ -1,19 +1,22 @@
 """What every commit must keep: moves, tokens, one live run, whole gangs, capacity, the fence, leases."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from scheduler.model.ids import History, JobId, LauncherId, ReplicaId, Revision, RunId
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
-from scheduler.model.records import UNMIRRORED, Entity, Key, Kind, Record, key_of
+from scheduler.model.records import UNMIRRORED, Key, Kind, Record, key_of
 from scheduler.model.replica import Replica
 from scheduler.model.run import EndReason, Run, RunState
 from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Committed, Fence, Outcome, StaleFence, Transaction
-from scheduler.simulation.auditor import brakes, capacity
+from scheduler.simulation.auditor import brakes, capacity, quotas
 from scheduler.simulation.auditor.jumps import JumpsAuditor
+from scheduler.simulation.auditor.saying import said_of
 from scheduler.simulation.auditor.steps import step_faults
+from scheduler.simulation.auditor.stops import StopsAuditor
 from scheduler.simulation.trace import Trace
 from scheduler.simulation.world import World
 
@@ -32,6 +35,13 @@ LOSS_WINDOW_MS = 3_600_000
 MILLION = 1_000_000
 
 Report = Callable[[str], object]
+
+
+class TrueTime(Protocol):
+    """Since the world began: without leaps, as leases count, and with them."""
+
+    def awake_ms(self) -> int: ...
+    def elapsed_ms(self) -> int: ...
 
 
 class Leases:
@@ -58,13 +68,12 @@ class Leases:
 class RecordsAuditor:
     """Its own copy of every record, from the commits alone."""
 
-    def __init__(
-        self, violated: Report, elapsed_ms: Callable[[], int], trace: Trace, *, world: World
-    ) -> None:
+    def __init__(self, violated: Report, true_time: TrueTime, trace: Trace, *, world: World) -> None:
         self._mass_loss_guard_runs = world.mass_loss_guard_runs
         self._drift_ppm = world.faults.clock_drift_ppm
         self._lost_at_ms: list[int] = []
-        self._violated, self._elapsed_ms, self._trace = violated, elapsed_ms, trace
+        self._violated, self._elapsed_ms, self._trace = violated, true_time.awake_ms, trace
+        self.stops = StopsAuditor(self, violated, true_time.elapsed_ms, world=world)
         self.records: dict[Key, Record] = {}
         self.revision = Revision(0)
         self.commits: dict[Revision, Commit] = {}
@@ -139,6 +148,7 @@ class RecordsAuditor:
     def tail_lost(self, left: State) -> None:
         """The store is as it was some commits ago."""
         self.count("lost tails")
+        self.stops.tail_lost()
         before = self.records
         self.records = {
             key_of(r.entity): r for kind in Kind if kind not in UNMIRRORED for r in left.records(kind)
@@ -166,7 +176,7 @@ class RecordsAuditor:
             self._violated(fault)
 
     def committed(self, history: History, commit: Commit) -> None:
-        self._history = history
+        self._history = self.stops.history = history
         if commit.revision != self.revision + 1:
             self._violated(f"revision {commit.revision} follows {self.revision}")
         self.revision = commit.revision
@@ -187,6 +197,7 @@ class RecordsAuditor:
             if isinstance(record.entity, Replica):
                 self._check_live_run(record.entity)
         self.jumps.committed(commit, before, self.records)
+        self.stops.commit_is_known()
 
     def _is_same_spec(self, pool: Pool) -> bool:
         held = self.records.get(key_of(pool))
@@ -229,6 +240,7 @@ class RecordsAuditor:
             self._violated(f"run {run.id} changed its token, placement or replica")
         if run.generation < old.generation:
             self._violated(f"run {run.id}: generation fell from {old.generation} to {run.generation}")
+        self.stops.changed(run, old)
         if old.state is RunState.PLACED and run.state is RunState.STARTING:
             self.claimed[run.id] = None
         if run.state is RunState.ENDED and old.state is not RunState.ENDED:
@@ -244,6 +256,7 @@ class RecordsAuditor:
         if run.replica_id in self.live:
             self._violated(f"{run.replica_id} got run {run.id} while {self.live[run.replica_id]} lives")
         self.live[run.replica_id] = run.id
+        self.stops.placed(run)
         job, pool = self.job_of(run), self.records.get(Key(Kind.POOL, run.pool_id))
         if pool is None or not isinstance(pool.entity, Pool):
             self._violated(f"run {run.id} was placed on pool {run.pool_id}, which does not exist")
@@ -252,7 +265,8 @@ class RecordsAuditor:
             self._violated(f"run {run.id} was placed although its job ends")
         if run.state is not RunState.PLACED:
             return  # it runs there already
-        for fault in (*capacity.faults_of(run, job, pool.entity), *brakes.faults_of(run, job, self.records)):
+        faults = (*capacity.faults_of(run, job, pool.entity), *brakes.faults_of(run, job, self.records))
+        for fault in (*faults, *quotas.faults_of(run, self.records, map(self.run, self.live.values()))):
             self._violated(f"run {run.id} on {run.pool_id}: {fault}")
 
     def _check_ended(self, run: Run, old: Run) -> None:
@@ -372,26 +386,3 @@ class RecordsAuditor:
 
 def is_ending(job: Job) -> bool:
     return job.outcome is not None or job.cancel_requested_at_ms is not None
-
-
-def said_of(commit: Commit) -> str:
-    """A commit in a line."""
-    words = [_said_of(record.entity) for record in commit.records]
-    return ", ".join([*words, *(f"no {key.kind} {key.id}" for key in commit.removed)])
-
-
-def _said_of(entity: Entity) -> str:
-    match entity:
-        case Run():
-            return f"run {entity.id} {entity.state} {entity.end_reason or entity.pool_id}"
-        case Replica():
-            return f"replica {entity.id} {entity.state}"
-        case Job():
-            return f"job {entity.id} {entity.outcome or ('cancelling' if entity.is_cancelling else 'open')}"
-        case Pool():
-            return f"pool {entity.id} {'open' if entity.is_open else 'shut'}"
-        case LauncherSession():
-            expired = " expired" if entity.is_expired else ""
-            return f"session {entity.launcher_id} {entity.number}.{entity.renewal_number}{expired}"
-        case _:
-            return str(key_of(entity).kind)

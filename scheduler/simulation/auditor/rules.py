@@ -14,6 +14,7 @@ from scheduler.model.run import Run, RunState
 from scheduler.model.transaction import Commit
 from scheduler.simulation.auditor.capacity import devices_on
 from scheduler.simulation.auditor.records import RecordsAuditor
+from scheduler.simulation.auditor.stops import stages
 
 Amounts = Mapping[tuple[str, str], int]
 
@@ -66,7 +67,11 @@ class RulesAuditor:
     def _now(self, pool: Pool) -> Measured:
         live = [self._records.run(run_id) for run_id in self._records.live.values()]
         runs = [run for run in live if run.pool_id == pool.id]
-        return Measured(pool=pool, amounts=dict(amounts_of(pool, runs)))
+        amounts: dict[tuple[str, str], int] = {}
+        for present in stages(runs):
+            for what, amount in amounts_of(pool, present):
+                amounts[what] = max(amount, amounts.get(what, 0))
+        return Measured(pool=pool, amounts=amounts)
 
     # --- what is really there ---
 

@@ -42,14 +42,14 @@ def run_trace(trace: Path, fleet: Path, *, jobs_max: int | None, improves: bool)
         BadTrace, InvalidFleet, Violation
     """
     jobs = read_trace(trace, load_catalogue(), jobs_max=jobs_max)
-    pools = load_fleet(fleet)
+    wanted = load_fleet(fleet)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("replaying", total=len(jobs))
 
         def progress(finished: int, virtual_ms: int) -> None:
             bar.update(task, completed=finished, description=f"replaying, hour {virtual_ms // HOUR_MS}")
 
-        return figures_of(replay(jobs, pools, improves=improves, progress=progress))
+        return figures_of(replay(jobs, wanted, improves=improves, progress=progress))
 
 
 def replayed(options: ReplayOptions) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from scheduler.catalog.fleet import FleetPool
+from scheduler.catalog.fleet import FleetFile
 from scheduler.model.ids import PoolId, Principal
 from scheduler.model.pool import PoolSpec
 from scheduler.model.transaction import Commit
@@ -64,6 +65,9 @@ class Replay(Simulation):
             caller = Caller(principal=OPERATOR, request_id=f"pool-{number}")
             process = await self._service()
             await process.fleet.apply(pool_id, spec, generation=None, caller=caller)
+        for number, holder in enumerate(self._world.holders):
+            caller = Caller(principal=OPERATOR, request_id=f"holder-{number}")
+            await (await self._service()).quotas.apply(holder, generation=None, caller=caller)
         began_ms = self._clock.elapsed_ms()
         for planned in self._world.jobs:
             wait_ms = began_ms + planned.submit_at_ms - self._clock.elapsed_ms()
@@ -82,14 +86,15 @@ class Replay(Simulation):
 
 
 def replay(
-    jobs: Sequence[PlannedJob], fleet: Sequence[FleetPool], *, improves: bool, progress: Progress
+    jobs: Sequence[PlannedJob], fleet: FleetFile, *, improves: bool, progress: Progress
 ) -> Sequence[Commit]:
     """Every commit that the service made, in order.
 
     Raises:
         Violation: a promise broke on the way.
     """
-    world = world_for(jobs, [(pool.id, pool.spec) for pool in fleet], improves=improves)
+    world = world_for(jobs, [(pool.id, pool.spec) for pool in fleet.pools], improves=improves)
+    world = replace(world, holders=(*fleet.cohorts, *fleet.queues))
     with logs_captured() as logs, asyncio.Runner(loop_factory=VirtualLoop) as runner:
 
         async def live() -> Replay:

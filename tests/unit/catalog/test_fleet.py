@@ -6,7 +6,10 @@ import pytest
 
 from scheduler.catalog.fleet import FleetPool, InvalidFleet, load_fleet
 from scheduler.model.job import Market
+from scheduler.model.limits import COHORT_DEPTH_MAX
 from scheduler.model.pool import NodeGroup, SliceGroup
+from scheduler.model.queue import COST
+from tests.builders import a_cohort, a_queue, a_quota
 
 SAMPLE = Path(__file__).parents[3] / "deploy/fleets/sample.yaml"
 
@@ -36,7 +39,7 @@ def a_pool_text(**fields: str | None) -> str:
 
 
 def the_pool(folder: Path, **fields: str | None) -> FleetPool:
-    (pool,) = load_fleet(a_file(folder, a_pool_text(**fields)))
+    (pool,) = load_fleet(a_file(folder, a_pool_text(**fields))).pools
     return pool
 
 
@@ -170,8 +173,99 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         load_fleet(tmp_path / "none.yaml")
 
 
+QUEUES = """\
+pools: []
+queues:
+  - name: research
+    cohort: team
+    weight: 1.5
+    quotas:
+      - {resource: usd, nominal: 2000.25, borrowing_limit: 0}
+      - {resource: h100, nominal: 64, lending_limit: 16}
+  - {name: free}
+cohorts:
+  - {name: team, parent: lab}
+  - {name: lab, quotas: [{resource: tpu-v5p, nominal: 128}]}
+"""
+
+
+def a_written_file(folder: Path, text: str) -> Path:
+    path = folder / "fleet.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_queues_and_cohorts_come_out_as_the_file_says(tmp_path: Path) -> None:
+    fleet = load_fleet(a_written_file(tmp_path, QUEUES))
+
+    assert fleet.cohorts == (a_cohort("lab", a_quota(128, "tpu-v5p")), a_cohort("team", parent="lab"))
+    quotas = (a_quota(64, lending_limit=16), a_quota(2_000_250, COST, borrowing_limit=0))
+    assert fleet.queues == (
+        a_queue("research", *quotas, cohort="team", weight_permille=1_500),
+        a_queue("free"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: research", "name: Research", r"fleet.yaml:3: queues\[0\].name is 'Research': "),
+        ("cohort: team", "cohort: tame", r":4: queues\[0\].cohort is 'tame': must be one of .* team, lab"),
+        ("weight: 1.5", "weight: 0", r":5: queues\[0\].weight is 0: must be from 0.001 to 1000"),
+        ("weight: 1.5", "weight: 1.2345", r"at most three decimals"),
+        ("usd,", "gold,", r":7: queues\[0\].quotas\[0\].resource is 'gold': must be one of usd, tpu-v5e, "),
+        (
+            "resource: h100",
+            "resource: usd",
+            r":8: .*quotas\[1\].resource is 'usd': quotas\[0\] has it already",
+        ),
+        ("nominal: 64", "nominal: 64.5", r":8: .*quotas\[1\].nominal is 64.5: must be a whole number"),
+        ("nominal: 64", "nominal: -1", r"quotas\[1\].nominal is -1: must be from 0 to 1000000000"),
+        ("nominal: 64", "nominal: 1000000001", r"nominal is 1000000001: must be from 0"),
+        ("2000.25", "1000000.001", r"quotas\[0\].nominal is 1e\+06: must be at most 1000000 dollars"),
+        (
+            "{name: free}",
+            "{name: research}",
+            r":9: queues\[1\].name is 'research': queues\[0\] has it already",
+        ),
+        (
+            "lab, quotas",
+            "lab, parent: team, quotas",
+            r":12: cohorts\[1\].parent is 'team': would put cohort lab",
+        ),
+        (
+            "lab, quotas",
+            "lab, parent: lab, quotas",
+            r"cohorts\[1\].parent is 'lab': would put cohort lab above",
+        ),
+        ("lending_limit", "lends", r"quotas\[1\].lends is no field of a fleet file"),
+    ],
+)
+def test_a_fault_of_a_queue_is_told_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in QUEUES
+    path = a_written_file(tmp_path, QUEUES.replace(old, new))
+
+    with pytest.raises(InvalidFleet, match=message):
+        load_fleet(path)
+
+
+def test_cohorts_that_lie_too_deep_are_refused(tmp_path: Path) -> None:
+    cohorts = [f"  - {{name: c{n}, parent: c{n - 1}}}\n" for n in range(1, COHORT_DEPTH_MAX + 2)]
+    text = "pools: []\ncohorts:\n  - {name: c0}\n" + "".join(cohorts)
+
+    with pytest.raises(InvalidFleet, match=r":12: cohorts\[9\].parent is 'c8': lies below 8 cohorts already"):
+        load_fleet(a_written_file(tmp_path, text))
+
+
+def test_the_sample_fleet_has_queues_that_lend_each_other() -> None:
+    fleet = load_fleet(SAMPLE)
+
+    (cohort,) = fleet.cohorts
+    assert len([queue for queue in fleet.queues if queue.cohort == cohort.name and queue.quotas]) >= 2
+
+
 def test_the_sample_fleet_spans_providers_markets_and_jurisdictions() -> None:
-    pools = load_fleet(SAMPLE)
+    pools = load_fleet(SAMPLE).pools
 
     assert len(pools) >= 20
     assert len({pool.spec.provider for pool in pools}) >= 8

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,18 +13,18 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from google.rpc import error_details_pb2, status_pb2
 
 from placewright.v1 import (
-    explanation_pb2,
     fleet_service_pb2,
     fleet_service_pb2_grpc,
     job_pb2,
     job_service_pb2,
     job_service_pb2_grpc,
-    planner_service_pb2,
     planner_service_pb2_grpc,
     pool_pb2,
+    queue_pb2,
     queue_service_pb2,
     queue_service_pb2_grpc,
 )
+from tests.unit.client.fake_planner import FakePlanner
 
 CHANGED = job_service_pb2.WATCH_EVENT_KIND_CHANGED
 REMOVED = job_service_pb2.WATCH_EVENT_KIND_REMOVED
@@ -61,6 +61,20 @@ def text_of(chosen: job_service_pb2.JobFilter) -> str:
     return chosen.SerializeToString(deterministic=True).hex()
 
 
+def usages_of(quotas: Iterable[queue_pb2.Quota]) -> list[queue_pb2.QuotaUsage]:
+    """Each quota used by half as much again as there is, with a tenth of it left."""
+    return [
+        queue_pb2.QuotaUsage(
+            resource=quota.resource,
+            nominal=quota.nominal,
+            used=quota.nominal * 3 // 2,
+            borrowed=quota.nominal // 2,
+            available=quota.nominal // 10,
+        )
+        for quota in quotas
+    ]
+
+
 def without_replicas(job: job_pb2.Job) -> job_pb2.Job:
     """The job as SubmitJobs answers it."""
     bare = job_pb2.Job()
@@ -71,10 +85,10 @@ def without_replicas(job: job_pb2.Job) -> job_pb2.Job:
 
 
 class FakeService(
+    FakePlanner,  # first: it answers ExplainJob
     job_service_pb2_grpc.JobServiceServicer,
     fleet_service_pb2_grpc.FleetServiceServicer,
     queue_service_pb2_grpc.QueueServiceServicer,
-    planner_service_pb2_grpc.PlannerServiceServicer,
 ):
     """The service's promises that a client leans on, and faults on demand.
 
@@ -91,6 +105,8 @@ class FakeService(
         self.jobs: dict[str, job_pb2.Job] = {}
         self.freezes: dict[str, job_pb2.Freeze] = {}
         self.pools: dict[str, pool_pb2.Pool] = {}
+        self.queue_specs: dict[str, queue_pb2.QueueSpec] = {}
+        self.cohorts: dict[str, queue_pb2.Cohort] = {}
         self.revision = 0
         self.replicas_listed_max = 100
         self.oldest_cursor = 0
@@ -340,18 +356,54 @@ class FakeService(
     def ListQueues(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("ListQueues", request, context)
         start = int(request.page_token or 0)
-        queues = [
-            queue_service_pb2.Queue(
-                queue=queue, unfinished_jobs=3, waiting_jobs=2, live_runs=1, accelerators_used=64
-            )
-            for queue in ("research", "serving", "team")
-        ]
-        for queue in queues:
-            held = self.freezes.get(text_of(job_pb2.FreezeScope(queue=queue.queue)))
-            if held is not None:
-                queue.hold.CopyFrom(held)
+        queues = [self._queue(queue) for queue in ("research", "serving", "team")]
         token = str(start + 2) if start + 2 < len(queues) else ""
         return queue_service_pb2.ListQueuesResponse(queues=queues[start : start + 2], next_page_token=token)
+
+    def _queue(self, name: str) -> queue_service_pb2.Queue:
+        """A queue with a run on 64 accelerators."""
+        queue = queue_service_pb2.Queue(
+            queue=name, unfinished_jobs=3, waiting_jobs=2, live_runs=1, accelerators_used=64
+        )
+        held = self.freezes.get(text_of(job_pb2.FreezeScope(queue=name)))
+        if held is not None:
+            queue.hold.CopyFrom(held)
+        if name in self.queue_specs:
+            queue.spec.CopyFrom(self.queue_specs[name])
+            queue.usage.extend(usages_of(queue.spec.quotas))
+            queue.etag = f"etag-{name}"
+        return queue
+
+    def GetQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("GetQueue", request, context)
+        return queue_service_pb2.GetQueueResponse(queue=self._queue(request.queue))
+
+    def ApplyQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ApplyQueue", request, context)
+        self.queue_specs[request.queue] = request.spec
+        return queue_service_pb2.ApplyQueueResponse(queue=self._queue(request.queue), revision=self.revision)
+
+    def DeleteQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("DeleteQueue", request, context)
+        del self.queue_specs[request.queue]
+        return queue_service_pb2.DeleteQueueResponse(revision=self.revision)
+
+    def ApplyCohort(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ApplyCohort", request, context)
+        cohort = queue_pb2.Cohort(
+            cohort=request.cohort, spec=request.spec, usage=usages_of(request.spec.quotas), etag="etag"
+        )
+        self.cohorts[request.cohort] = cohort
+        return queue_service_pb2.ApplyCohortResponse(cohort=cohort, revision=self.revision)
+
+    def ListCohorts(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("ListCohorts", request, context)
+        return queue_service_pb2.ListCohortsResponse(cohorts=self.cohorts.values())
+
+    def DeleteCohort(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
+        self._came("DeleteCohort", request, context)
+        del self.cohorts[request.cohort]
+        return queue_service_pb2.DeleteCohortResponse(revision=self.revision)
 
     def HoldQueue(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("HoldQueue", request, context)
@@ -364,95 +416,6 @@ class FakeService(
         self._came("ReleaseQueue", request, context)
         self.freezes.pop(text_of(job_pb2.FreezeScope(queue=request.queue)), None)
         return queue_service_pb2.ReleaseQueueResponse(revision=self.revision)
-
-    def GetPrices(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
-        self._came("GetPrices", request, context)
-        prices = planner_service_pb2.PoolPrices(
-            pool_id="gcp-h100",
-            accelerator="h100",
-            market=job_pb2.MARKET_RESERVED,
-            charged_usd_micros_per_accelerator_hour=2_500_000,
-            shadow_usd_micros_per_accelerator_hour=7_250_000,
-            accelerators_free=24,
-            state=planner_service_pb2.POOL_STATE_NO_LAUNCHER,
-        )
-        return planner_service_pb2.GetPricesResponse(pools=[prices], guidance_revision=7)
-
-    def ExplainJob(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
-        """Replica 1 has a place, the others wait."""
-        self._came("ExplainJob", request, context)
-        answer = explanation_pb2.ExplainJobResponse(
-            replica_id=f"{request.job_id}-{request.replica_index}", revision=7
-        )
-        if request.replica_index == 1:
-            assignment = job_pb2.PoolAssignment(pool_id="gcp-h100", accelerator="h100", accelerators=8)
-            answer.placed.placement.assignments.append(assignment)
-            answer.placed.value.term_usd_micros_per_hour = 70_000_000
-            answer.placed.work_usd_micros_per_hour = 80_000_000
-            answer.placed.price_usd_micros_per_hour = -16_000_000
-            return answer
-        answer.waiting.deferral.reason = job_pb2.DEFERRAL_REASON_NO_CAPACITY
-        answer.waiting.worth_usd_micros_per_useful_hour = 10_000_000
-        answer.waiting.pools.add(
-            pool_id="gcp-h100",
-            verdict=job_pb2.POOL_VERDICT_NOT_WORTH_THE_PRICE,
-            accelerators_needed=8,
-            accelerators_free=4,
-            cost_usd_micros_per_useful_hour=12_000_000,
-        )
-        answer.waiting.changes.add(
-            kind=explanation_pb2.CHANGE_KIND_RAISE_QUOTA, cohort="all", resource="h100", amount=16
-        )
-        answer.waiting.changes.add(
-            kind=explanation_pb2.CHANGE_KIND_LOWER_PRICE, pool_id="gcp-h100", amount=9_500_000
-        )
-        answer.waiting.changes_tried = 3
-        return answer
-
-    def PlanJobs(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
-        """The first pool supposed, or gcp-h100, takes every job; main-0000-0 no longer has a place."""
-        self._came("PlanJobs", request, context)
-        pool_id = request.pools[0].pool_id if request.pools else "gcp-h100"
-        assignment = job_pb2.PoolAssignment(
-            pool_id=pool_id,
-            accelerator="h100",
-            accelerators=8,
-            market=job_pb2.MARKET_RESERVED,
-            charged_usd_micros_per_hour=16_000_000,
-        )
-        placed = planner_service_pb2.Fate(
-            placement=job_pb2.Placement(assignments=[assignment]),
-            value=job_pb2.PlacementValue(term_usd_micros_per_hour=80_000_000),
-        )
-        waits = planner_service_pb2.Fate(
-            deferral=job_pb2.Deferral(
-                reason=job_pb2.DEFERRAL_REASON_OUTBID, accelerators_needed=8, accelerators_free_max=0
-            )
-        )
-        replicas = [planner_service_pb2.PlannedReplica(index=0, fate=placed)]
-        return planner_service_pb2.PlanJobsResponse(
-            revision=7,
-            before=planner_service_pb2.PlanFigures(objective_usd_micros_per_hour=5_000_000, placed=1),
-            after=planner_service_pb2.PlanFigures(
-                objective_usd_micros_per_hour=80_000_000,
-                bound_usd_micros_per_hour=84_000_000,
-                gap_permille=48,
-                charged_usd_micros_per_hour=16_000_000,
-                paid_usd_micros_per_hour=48_000_000,
-                placed=1,
-                waiting=1,
-            ),
-            jobs=[
-                planner_service_pb2.PlannedJob(name=each.spec.name, replicas=replicas)
-                for each in request.submissions
-            ],
-            changes=[
-                planner_service_pb2.ChangedReplica(
-                    replica_id="main-0000-0", job_id="main-0000", before=placed, after=waits
-                )
-            ],
-            changes_left_out=2,
-        )
 
     def PinReplica(self, request: Any, context: Any) -> Any:  # noqa: N802  (the wire's name)
         self._came("PinReplica", request, context)

@@ -252,7 +252,10 @@ def test_queues_are_listed_with_who_holds_them(run: Run) -> None:
     assert said == "held: queue serving by olga: over budget\n"
 
     heads, *rows = [line.split() for line in run("queues").stdout.splitlines()]
-    assert heads == ["QUEUE", "JOBS", "WAITING", "RUNS", "ACCELERATORS", "HELD"]
+    assert heads == [
+        *("QUEUE", "COHORT", "WEIGHT", "JOBS", "WAITING", "RUNS", "ACCELERATORS"),
+        *("RESOURCE", "USED", "QUOTA", "BORROWED", "AVAILABLE", "HELD"),
+    ]
     assert rows[0] == ["research", "3", "2", "1", "64"]
     assert rows[1] == ["serving", "3", "2", "1", "64", "by", "olga:", "over", "budget"]
     assert run("queues", "-o", "name").stdout == "research\nserving\nteam\n"
@@ -338,6 +341,69 @@ def test_a_quota_that_cannot_be_read(run: Run) -> None:
         exits.INVALID,
         "error: --quota must be QUEUE:RESOURCE=N such as research:h100=64, got 'research=64'\n",
     )
+
+
+def test_a_queue_gets_quotas_that_are_shown_and_taken_away(run: Run, service: FakeService) -> None:
+    said = run(
+        *("queue", "apply", "research", "--cohort", "lab", "--weight", "1.5"),
+        *("--quota", "h100=64,borrow=32,lend=0", "--quota", "usd=2000.5"),
+    ).stdout
+
+    (request,) = service.requests["ApplyQueue"]
+    assert (request.queue, request.spec.cohort, request.spec.weight_permille) == ("research", "lab", 1_500)
+    h100, dollars = request.spec.quotas
+    assert (h100.resource, h100.nominal, h100.borrowing_limit) == ("h100", 64, 32)
+    assert (h100.HasField("lending_limit"), h100.lending_limit) == (True, 0)
+    assert (dollars.resource, dollars.nominal) == ("usd_millis_per_hour", 2_000_500)
+    assert not dollars.HasField("borrowing_limit")
+    assert "quota     64 h100, borrows up to 32, lends up to 0" in said
+    assert "quota     $2,000.50/h, borrows all that others leave, lends all it leaves" in said
+    assert run("queue", "show", "research").stdout == said
+
+    _, first, second, serving, _ = [line.split() for line in run("queues").stdout.splitlines()]
+    assert first == ["research", "lab", "1.5", "3", "2", "1", "64", "h100", "96", "64", "32", "6"]
+    assert second == ["$/h", "$3,000.75", "$2,000.50", "$1,000.25", "$200.05"]
+    assert serving == ["serving", "3", "2", "1", "64"]
+
+    assert run("queue", "delete", "research").stderr == "queue research: no quotas any more\n"
+    assert "quotas    none" in run("queue", "show", "research").stdout
+
+
+def test_cohorts_are_applied_listed_and_deleted(run: Run, service: FakeService) -> None:
+    run("cohort", "apply", "lab", "--quota", "h100=16")
+    run("cohort", "apply", "team", "--parent", "lab", "--etag", "of-team")
+
+    assert service.requests["ApplyCohort"][1].spec.parent == "lab"
+    assert service.requests["ApplyCohort"][1].etag == "of-team"
+    heads, *rows = [line.split() for line in run("cohort", "list").stdout.splitlines()]
+    assert heads == ["COHORT", "PARENT", "RESOURCE", "USED", "QUOTA", "BORROWED", "AVAILABLE"]
+    assert rows == [["lab", "h100", "24", "16", "8", "1"], ["team", "lab"]]
+    assert run("cohort", "delete", "team").stderr == "cohort team: deleted\n"
+    assert run("cohort", "list", "-o", "name").stdout == "lab\n"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--quota=h100",
+        "--quota=h100=",
+        "--quota==5",
+        "--quota=h100=-1",
+        "--quota=h100=1.5",
+        "--quota=h100=1,borow=2",
+        "--quota=h100=1,lend=2,lend=3",
+        "--quota=usd=1.2345",
+        "--quota=usd=nan",
+        "--weight=0",
+        "--weight=heavy",
+        "--weight=1001",
+    ],
+)
+def test_a_mistyped_quota_is_refused_with_an_example(run: Run, service: FakeService, option: str) -> None:
+    result = run("queue", "apply", "research", option)
+
+    assert (result.exit_code, "must be" in result.stderr) == (2, True), result.output
+    assert not service.requests["ApplyQueue"]
 
 
 def test_freezes_are_listed_until_they_are_taken_back(run: Run) -> None:

@@ -11,6 +11,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from placewright import (
     Client,
+    CohortSpec,
     DeadlineExceeded,
     HealthStatus,
     InvalidRequest,
@@ -21,6 +22,9 @@ from placewright import (
     PlacewrightError,
     PoolJumpKind,
     PoolSpec,
+    QueueSpec,
+    Quota,
+    QuotaUsage,
     RequestIdReused,
     ResourceExhausted,
     RunState,
@@ -345,12 +349,19 @@ def test_operators_calls_reach_the_fleet(client: Any, service: FakeService) -> N
     }
     client.release_queue("team")
     assert not any(each.hold for each in client.queues())
-    (prices,) = client.prices()
-    assert (prices.pool_id, prices.market, prices.state) == ("gcp-h100", "reserved", "no_launcher")
-    assert prices.charged_usd_micros_per_accelerator_hour == 2_500_000
-    assert prices.marginal_usd_micros_per_accelerator_hour == 0
-    assert prices.shadow_usd_micros_per_accelerator_hour == 7_250_000
-    assert prices.accelerators_free == 24
+    limited = Quota(resource="h100", nominal=64, borrowing_limit=0)
+    spec = QueueSpec(cohort="lab", weight_permille=500, quotas=(limited,))
+    applied = client.apply_queue("team", spec)
+    assert (applied.spec, applied.etag) == (spec, "etag-team")
+    assert applied.usage == (QuotaUsage(resource="h100", nominal=64, used=96, borrowed=32, available=6),)
+    assert client.get_queue("team") == applied
+    client.delete_queue("team", etag=applied.etag)
+    assert client.get_queue("team").spec is None
+    cohort = client.apply_cohort("lab", CohortSpec(parent="all", quotas=(limited,)))
+    assert (cohort.spec.parent, cohort.spec.quotas) == ("all", (limited,))
+    assert client.cohorts() == [cohort]
+    client.delete_cohort("lab")
+    assert client.cohorts() == []
     assert client.force_end_run("main-0000-0-1", "machine is gone").state is RunState.ENDED
     assert all(service.requests[method][0].request_id for method in ("ApplyPool", "CordonPool", "DeletePool"))
 
@@ -490,3 +501,12 @@ def test_a_replica_is_explained_by_what_would_let_it_in_or_its_term(
     ]
     assert placed.term_usd_micros_per_hour == 64_000_000
     assert placed.value.term_usd_micros_per_hour == 70_000_000
+
+
+def test_prices_are_told_whole(client: Any) -> None:
+    (prices,) = client.prices()
+    assert (prices.pool_id, prices.market, prices.state) == ("gcp-h100", "reserved", "no_launcher")
+    assert prices.charged_usd_micros_per_accelerator_hour == 2_500_000
+    assert prices.marginal_usd_micros_per_accelerator_hour == 0
+    assert prices.shadow_usd_micros_per_accelerator_hour == 7_250_000
+    assert prices.accelerators_free == 24

@@ -24,6 +24,8 @@ def test_every_field_comes_back_in_the_view() -> None:
         max_duration=timedelta(days=2),
         grace_period="45s",
         user_error_retries=3,
+        preemptible=False,
+        min_runtime="20m",
         locations=["gcp/us-east5/*", "aws/*/*"],
         denied_locations="azure",
         pools=["a"],
@@ -42,6 +44,7 @@ def test_every_field_comes_back_in_the_view() -> None:
     assert (spec.queue, spec.priority_class, spec.kind) == ("research", "high", "training")
     assert (spec.estimated_duration, spec.max_duration) == (timedelta(hours=6), timedelta(days=2))
     assert (spec.grace_period, spec.user_error_retries) == (timedelta(seconds=45), 3)
+    assert (spec.preemptible, spec.min_runtime) == (False, timedelta(minutes=20))
     assert [str(location) for location in spec.locations] == ["gcp/us-east5/*", "aws/*/*"]
     assert [str(location) for location in spec.denied_locations] == ["azure/*/*"]
     assert (spec.pools, spec.denied_pools, spec.residency) == (("a",), ("b",), ("eu",))

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+from structlog.testing import capture_logs
+
 from scheduler.control.leader import Leader
 from scheduler.model.deferral import DeferralReason
 from scheduler.model.ids import JobId, PoolId
@@ -61,6 +63,25 @@ async def test_the_plan_is_compared_with_what_runs() -> None:
         assert metric(cell, "placements", side="running") == 1
         assert metric(cell, "value_usd_per_hour", side="running") == term / 1_000_000
         assert metric(cell, "pool_accelerators", pool="pool", side="planned") == 2
+
+
+async def test_a_run_that_would_have_been_stopped_goes_on_and_is_told() -> None:
+    async with a_cell() as cell:
+        await cell.apply_pool()
+        batch = await cell.running_job(await cell.attach(), a_spec(priority_class="batch"))
+        cell.cycle = type(cell.cycle)(replace(cell.tools, settings=SHADOW), cell.agenda, cell.fence)
+        worthier = (await cell.submit(a_spec(priority_class="frontier"))).view.job.id
+
+        with capture_logs() as logs:
+            await cell.run_cycle()
+
+        assert cell.live_run(batch).state is RunState.RUNNING
+        deferral = cell.replica(worthier).deferral
+        assert deferral is not None
+        assert deferral.reason is DeferralReason.SHADOW
+        assert metric(cell, "placements", side="stopped") == 1
+        [told] = [line for line in logs if line["event"] == "shadow_plan"]
+        assert told["stops"] == [{"run": cell.live_run(batch).id, "by": f"{worthier}-0"}]
 
 
 async def test_a_cancel_is_carried_out() -> None:

@@ -208,3 +208,10 @@ def test_what_uses_too_much_already_keeps_nobody_else_out() -> None:
 def test_a_cohort_that_nobody_made_lends_nothing(cohort: str | None) -> None:
     world = a_world(a_queue("a", a_quota(8), cohort=cohort), wants={"a": 3})
     assert placed(world) == {"a": 1}
+
+
+def test_an_imported_ring_of_cohorts_limits_nobody_and_holds_no_plan_up() -> None:
+    ring = (a_cohort("a", a_quota(0), parent="b"), a_cohort("b", parent="a"))
+    world = a_world(a_queue("research", cohort="a"), *ring, wants={"research": 2})
+
+    assert placed(world) == {"research": 2}

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.model.ids import PriorityClassName, Revision
+from scheduler.model.ids import History, PriorityClassName, Revision
 from scheduler.model.job import JobPhase, LaunchedBy
 from scheduler.model.records import Record
-from scheduler.model.replica import ReplicaState
-from scheduler.model.run import EndReason
+from scheduler.model.replica import Preemption, ReplicaState
+from scheduler.model.run import EndReason, RunState
 from scheduler.planning.snapshot import snapshot_of
 from tests.builders import (
     NOW_MS,
@@ -79,3 +79,21 @@ def test_an_unknown_priority_class_is_told() -> None:
             now_ms=NOW_MS,
             priority_classes={PriorityClassName("standard"): PRIORITY_CLASSES[PriorityClassName("standard")]},
         )
+
+
+def test_runs_of_lower_classes_than_the_worthiest_that_waits_may_be_stopped() -> None:
+    pool, waiting = a_pool(nodes=3), a_job("waits", priority_class="standard")
+    jobs = {name: a_job(name, priority_class=name) for name in ("frontier", "standard", "batch")}
+    runs = {name: a_run(job, pool) for name, job in jobs.items()}
+    claimed_unknown = a_run(jobs["batch"], pool, index=1, state=RunState.PLACED, history=History("older"))
+    replicas = [a_live_replica(jobs[name], run) for name, run in runs.items()]
+    once = replace(replicas[2], preemptions=(Preemption(NOW_MS - 1, pool.id), Preemption(0, pool.id)))
+    state = a_state(
+        pool, waiting, a_replica(waiting), *jobs.values(), *runs.values(), *replicas[:2], once,
+        claimed_unknown, a_live_replica(jobs["batch"], claimed_unknown, state=ReplicaState.PLACED),
+    )  # fmt: skip
+
+    snapshot = snapshot_of(state, now_ms=NOW_MS, priority_classes=PRIORITY_CLASSES)
+
+    assert [each.run.id for each in snapshot.running] == ["batch-0-1"]
+    assert [(each.at_ms, each.queue) for each in snapshot.recent_stops] == [(NOW_MS - 1, "research")]

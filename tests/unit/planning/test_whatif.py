@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.model.deferral import DeferralReason
+from scheduler.model.disruption import DISRUPTION_DEFAULT
 from scheduler.model.ids import History, PoolId, QueueName
 from scheduler.model.job import Job
 from scheduler.model.plan import Plan, Snapshot, WorkLimits
@@ -45,7 +46,14 @@ def a_job(job_id: str, *alternatives: str, **fields: Any) -> Job:
 
 
 def asked(state: State, hypotheses: Hypotheses) -> WhatIf:
-    return what_if(state, hypotheses, now_ms=NOW_MS, limits=LIMITS, priority_classes=PRIORITY_CLASSES)
+    return what_if(
+        state,
+        hypotheses,
+        now_ms=NOW_MS,
+        limits=LIMITS,
+        priority_classes=PRIORITY_CLASSES,
+        disruption=DISRUPTION_DEFAULT,
+    )
 
 
 def a_supposed(pool_id: str, **fields: Any) -> SupposedPool:
@@ -97,6 +105,21 @@ def test_a_job_of_more_worth_takes_the_room_of_one_that_waits() -> None:
     assert change.before.placement is not None
     assert change.after.deferral is not None
     assert change.after.deferral.reason is DeferralReason.OUTBID
+
+
+def test_a_job_of_more_worth_preempts_one_that_runs() -> None:
+    pool, running = a_pool(), a_job("running", priority_class="batch")
+    run = a_run(running, pool)
+    state = a_state(pool, running, a_live_replica(running, run), run)
+
+    answer = asked(state, Hypotheses(jobs=(a_spec("h100:8", priority_class="frontier"),)))
+
+    ((urgent,),) = answer.jobs
+    assert urgent.fate.placement is not None
+    (change,) = answer.changes
+    assert change.before.placement == run.placement
+    assert change.after.preempted_by == urgent.replica_id
+    assert answer.after.charged_usd_micros_per_hour == answer.before.charged_usd_micros_per_hour
 
 
 def test_a_new_pool_takes_what_waits_and_costs_what_it_costs() -> None:

@@ -84,3 +84,17 @@ def test_a_commit_that_the_state_has_seen_counts_nothing(metrics: Metrics) -> No
     metrics.lifecycle.record_commit(state, Commit(revision=Revision(5), records=(record,), removed=()))
 
     assert value(metrics, "jobs_submitted_total", priority_class="standard") == 0
+
+
+def test_a_preemption_is_counted_with_the_time_that_its_accelerators_ran(metrics: Metrics) -> None:
+    state = a_state(POOL, JOB, RUNNING)
+    preempted = replace(
+        ENDED, end_reason=EndReason.PREEMPTED, ended_at_ms=NOW_MS + 15_000, stop_reason=EndReason.PREEMPTED
+    )
+
+    follow(metrics, state, preempted)
+    follow(metrics, state, preempted)
+
+    labels = {"pool": "pool", "priority_class": "standard"}
+    assert value(metrics, "preemptions_total", **labels) == 1
+    assert value(metrics, "preempted_accelerator_seconds_total", **labels) == 80

@@ -68,8 +68,8 @@ def test_every_series_has_the_prefix_a_help_text_and_a_base_unit(metrics: Metric
 def test_no_label_can_grow_without_bound(metrics: Metrics) -> None:
     allowed = {
         "accelerator", "code", "end_reason", "method", "operation", "outcome", "phase", "pool",
-        "priority_class", "provider", "market", "queue", "reason", "result", "rpc", "scope", "state",
-        "status", "use", "what", "le",
+        "priority_class", "provider", "market", "queue", "reason", "resource", "result", "rpc", "scope",
+        "state", "status", "use", "what", "le",
     }  # fmt: skip
 
     labels = {label for family in declared(metrics) for sample in family.samples for label in sample.labels}

@@ -10,6 +10,7 @@ from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId, QueueName, Revision
 from scheduler.model.job import JobPhase
 from scheduler.model.pool import CapacityFall, PendingPrice
+from scheduler.model.queue import COST
 from scheduler.model.records import key_of
 from scheduler.model.replica import ReplicaState
 from scheduler.model.run import RunState
@@ -23,6 +24,8 @@ from tests.builders import (
     a_job,
     a_live_replica,
     a_pool,
+    a_queue,
+    a_quota,
     a_rented_pool,
     a_replica,
     a_run,
@@ -186,3 +189,27 @@ def test_freezes_are_counted_by_scope(metrics: Metrics) -> None:
 
     assert value(metrics, "frozen", scope="cell") == 1
     assert value(metrics, "frozen", scope="queue") == 0
+
+
+def test_quotas_are_shown_in_accelerators_and_dollars(metrics: Metrics) -> None:
+    job, pool = a_job(), a_pool(nodes=2)
+    run = a_run(job, pool)
+    queue = a_queue("research", a_quota(24), a_quota(20_500, COST))
+    entities = (job, pool, run, a_live_replica(job, run), queue)
+
+    metrics.state.observe(a_state(*entities), NOW_MS)
+
+    def quota(resource: str, what: str) -> float | None:
+        return value(metrics, "queue_quota", queue="research", resource=resource, what=what)
+
+    assert [quota("h100", what) for what in ("nominal", "used", "available")] == [24, 8, 16]
+    assert [quota("usd_per_hour", what) for what in ("nominal", "used", "available")] == [20.5, 16, 4.5]
+
+
+def test_quotas_of_queues_beyond_the_number_of_labels_are_shown_together(metrics: Metrics) -> None:
+    queues = [a_queue(f"q-{number:03}", a_quota(8)) for number in range(state_series.QUEUES_MAX + 2)]
+
+    metrics.state.observe(a_state(*queues), NOW_MS)
+
+    others = {"queue": state_series.OTHER_QUEUES, "resource": "h100", "what": "nominal"}
+    assert value(metrics, "queue_quota", **others) == 3 * 8  # the queue "default" has a label too

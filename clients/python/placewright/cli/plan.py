@@ -154,6 +154,8 @@ def _words(fate: Fate) -> tuple[str, str, str]:
     """Where, at what price and why."""
     from placewright.strings import usd
 
+    if fate.preempted_by:
+        return "preempted", "-", f"for {fate.preempted_by}"
     if fate.placement is None:
         return "waits", "-", str(fate.deferral or "")
     price = usd(fate.placement.charged_usd_micros_per_hour)

@@ -13,6 +13,7 @@ from placewright.pools import PoolView
 from placewright.reasons import TaskGroupPlacement, verdict_lines
 from placewright.strings import duration_text, usd
 from placewright.views import JobView, Replica, Run
+from placewright.words import RunState
 
 JOB_COLUMNS = ("JOB", "NAME", "QUEUE", "CLASS", "PHASE", "REPLICAS", "WHERE", "$/H", "WAITING-WHY", "AGE")
 NOT_SHOWN = "not shown"
@@ -198,10 +199,17 @@ def _limits(job: JobView) -> Iterator[str]:
     said = [f"{name} {', '.join(str(item) for item in items)}" for name, items in places.items() if items]
     if said:
         yield f"where     {'; '.join(said)}"
-    times = {"estimated": spec.estimated_duration, "at most": spec.max_duration, "grace": spec.grace_period}
+    times = {
+        "estimated": spec.estimated_duration,
+        "at most": spec.max_duration,
+        "grace": spec.grace_period,
+        "not preempted before": spec.min_runtime or None,
+    }
     known = [f"{name} {duration_text(value)}" for name, value in times.items() if value is not None]
     if known:
         yield f"time      {', '.join(known)}"
+    if not spec.preemptible:
+        yield "preempted never"
 
 
 def _replica_lines(replica: Replica) -> Iterator[str]:
@@ -219,8 +227,11 @@ def _replica_lines(replica: Replica) -> Iterator[str]:
 
 def _run_lines(run: Run) -> Iterator[str]:
     state = str(run.state) if run.end_reason is None else f"{run.state}: {ending(run)}"
-    state += "" if run.stop_reason is None or run.end_reason is not None else f" ({run.stop_reason})"
+    if run.stop_reason is not None and run.end_reason is None:
+        state += f" ({run.message or run.stop_reason})"
     yield f"  run {run.run_number}: {state}"
+    if run.after_run_ids and run.state is RunState.PLACED:
+        yield f"    placed for when {', '.join(run.after_run_ids)} ended"
     if run.placement is None:
         return
     yield f"    {run.placement}" if run.value is None else f"    {run.placement}; {run.value}"

@@ -188,7 +188,7 @@ class FleetServiceServicer:
 
     def FreezePlanning(self, request, context):
         """FreezePlanning places nothing new in a scope, from when it answers; what runs goes on, and cancels and
-        ends still work. A frozen scope keeps its freeze. It survives restarts.
+        ends still work; no run is preempted there. A frozen scope keeps its freeze. It survives restarts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,6 +57,7 @@ class DeferralReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEFERRAL_REASON_SHADOW: _ClassVar[DeferralReason]
     DEFERRAL_REASON_PINNED: _ClassVar[DeferralReason]
     DEFERRAL_REASON_OVER_QUOTA: _ClassVar[DeferralReason]
+    DEFERRAL_REASON_DISRUPTION_BUDGET: _ClassVar[DeferralReason]
 
 class PoolVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -131,6 +132,7 @@ DEFERRAL_REASON_FROZEN: DeferralReason
 DEFERRAL_REASON_SHADOW: DeferralReason
 DEFERRAL_REASON_PINNED: DeferralReason
 DEFERRAL_REASON_OVER_QUOTA: DeferralReason
+DEFERRAL_REASON_DISRUPTION_BUDGET: DeferralReason
 POOL_VERDICT_UNSPECIFIED: PoolVerdict
 POOL_VERDICT_OTHER_ACCELERATOR: PoolVerdict
 POOL_VERDICT_EXCLUDED_BY_CONSTRAINTS: PoolVerdict
@@ -261,7 +263,7 @@ class LaunchPayload(_message.Message):
     def __init__(self, command: _Optional[_Iterable[str]] = ..., env: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("name", "queue", "priority_class", "launched_by", "alternatives", "constraints", "training", "inference", "max_duration", "grace_period", "retry")
+    __slots__ = ("name", "queue", "priority_class", "launched_by", "alternatives", "constraints", "training", "inference", "max_duration", "grace_period", "retry", "preemptible", "min_runtime")
     NAME_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -273,6 +275,8 @@ class JobSpec(_message.Message):
     MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
     GRACE_PERIOD_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
+    PREEMPTIBLE_FIELD_NUMBER: _ClassVar[int]
+    MIN_RUNTIME_FIELD_NUMBER: _ClassVar[int]
     name: str
     queue: str
     priority_class: str
@@ -284,7 +288,9 @@ class JobSpec(_message.Message):
     max_duration: _duration_pb2.Duration
     grace_period: _duration_pb2.Duration
     retry: Retry
-    def __init__(self, name: _Optional[str] = ..., queue: _Optional[str] = ..., priority_class: _Optional[str] = ..., launched_by: _Optional[_Union[LaunchedBy, str]] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., constraints: _Optional[_Union[Constraints, _Mapping]] = ..., training: _Optional[_Union[Training, _Mapping]] = ..., inference: _Optional[_Union[Inference, _Mapping]] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., grace_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ...) -> None: ...
+    preemptible: bool
+    min_runtime: _duration_pb2.Duration
+    def __init__(self, name: _Optional[str] = ..., queue: _Optional[str] = ..., priority_class: _Optional[str] = ..., launched_by: _Optional[_Union[LaunchedBy, str]] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., constraints: _Optional[_Union[Constraints, _Mapping]] = ..., training: _Optional[_Union[Training, _Mapping]] = ..., inference: _Optional[_Union[Inference, _Mapping]] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., grace_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., preemptible: _Optional[bool] = ..., min_runtime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ReplicaCounts(_message.Message):
     __slots__ = ("waiting", "placed", "running", "done")
@@ -433,7 +439,7 @@ class PlacementValue(_message.Message):
     def __init__(self, term_usd_micros_per_hour: _Optional[int] = ..., runner_up: _Optional[_Union[RunnerUp, _Mapping]] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("run_id", "run_number", "state", "end_reason", "stop_reason", "placement", "placed_at", "running_at", "ended_at", "exit_code", "message", "value")
+    __slots__ = ("run_id", "run_number", "state", "end_reason", "stop_reason", "placement", "placed_at", "running_at", "ended_at", "exit_code", "message", "value", "after_run_ids")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_NUMBER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -446,6 +452,7 @@ class Run(_message.Message):
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_RUN_IDS_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     run_number: int
     state: RunState
@@ -458,7 +465,8 @@ class Run(_message.Message):
     exit_code: int
     message: str
     value: PlacementValue
-    def __init__(self, run_id: _Optional[str] = ..., run_number: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., stop_reason: _Optional[_Union[EndReason, str]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., placed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., exit_code: _Optional[int] = ..., message: _Optional[str] = ..., value: _Optional[_Union[PlacementValue, _Mapping]] = ...) -> None: ...
+    after_run_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, run_id: _Optional[str] = ..., run_number: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., end_reason: _Optional[_Union[EndReason, str]] = ..., stop_reason: _Optional[_Union[EndReason, str]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., placed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., exit_code: _Optional[int] = ..., message: _Optional[str] = ..., value: _Optional[_Union[PlacementValue, _Mapping]] = ..., after_run_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Replica(_message.Message):
     __slots__ = ("replica_id", "index", "state", "deferral", "newest_run", "run_count", "pin")

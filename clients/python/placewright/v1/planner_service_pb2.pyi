@@ -104,14 +104,16 @@ class PlanJobsRequest(_message.Message):
     def __init__(self, submissions: _Optional[_Iterable[_Union[_job_service_pb2.JobSubmission, _Mapping]]] = ..., pools: _Optional[_Iterable[_Union[SupposedPool, _Mapping]]] = ..., removed_pool_ids: _Optional[_Iterable[str]] = ..., queues: _Optional[_Iterable[_Union[SupposedQueue, _Mapping]]] = ..., left_out_job_ids: _Optional[_Iterable[str]] = ..., min_revision: _Optional[int] = ...) -> None: ...
 
 class Fate(_message.Message):
-    __slots__ = ("placement", "deferral", "value")
+    __slots__ = ("placement", "deferral", "preempted_by", "value")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     DEFERRAL_FIELD_NUMBER: _ClassVar[int]
+    PREEMPTED_BY_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     placement: _job_pb2.Placement
     deferral: _job_pb2.Deferral
+    preempted_by: str
     value: _job_pb2.PlacementValue
-    def __init__(self, placement: _Optional[_Union[_job_pb2.Placement, _Mapping]] = ..., deferral: _Optional[_Union[_job_pb2.Deferral, _Mapping]] = ..., value: _Optional[_Union[_job_pb2.PlacementValue, _Mapping]] = ...) -> None: ...
+    def __init__(self, placement: _Optional[_Union[_job_pb2.Placement, _Mapping]] = ..., deferral: _Optional[_Union[_job_pb2.Deferral, _Mapping]] = ..., preempted_by: _Optional[str] = ..., value: _Optional[_Union[_job_pb2.PlacementValue, _Mapping]] = ...) -> None: ...
 
 class PlannedReplica(_message.Message):
     __slots__ = ("index", "fate")

@@ -23,29 +23,54 @@ _sym_db = _symbol_database.Default()
 
 
 from placewright.v1 import job_pb2 as placewright_dot_v1_dot_job__pb2
+from placewright.v1 import queue_pb2 as placewright_dot_v1_dot_queue__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"placewright/v1/queue_service.proto\x12\x0eplacewright.v1\x1a\x18placewright/v1/job.proto\"\xb3\x01\n\x05Queue\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x17\n\x0funfinished_jobs\x18\x02 \x01(\x05\x12\x14\n\x0cwaiting_jobs\x18\x03 \x01(\x05\x12\x18\n\x10waiting_replicas\x18\x04 \x01(\x05\x12\x11\n\tlive_runs\x18\x05 \x01(\x05\x12\x19\n\x11\x61\x63\x63\x65lerators_used\x18\x06 \x01(\x05\x12$\n\x04hold\x18\x07 \x01(\x0b\x32\x16.placewright.v1.Freeze\"P\n\x11ListQueuesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0cmin_revision\x18\x03 \x01(\x03\"T\n\x12ListQueuesResponse\x12%\n\x06queues\x18\x01 \x03(\x0b\x32\x15.placewright.v1.Queue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x10HoldQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"K\n\x11HoldQueueResponse\x12$\n\x04hold\x18\x01 \x01(\x0b\x32\x16.placewright.v1.Freeze\x12\x10\n\x08revision\x18\x02 \x01(\x03\"8\n\x13ReleaseQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"(\n\x14ReleaseQueueResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x32\x90\x02\n\x0cQueueService\x12S\n\nListQueues\x12!.placewright.v1.ListQueuesRequest\x1a\".placewright.v1.ListQueuesResponse\x12P\n\tHoldQueue\x12 .placewright.v1.HoldQueueRequest\x1a!.placewright.v1.HoldQueueResponse\x12Y\n\x0cReleaseQueue\x12#.placewright.v1.ReleaseQueueRequest\x1a$.placewright.v1.ReleaseQueueResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"placewright/v1/queue_service.proto\x12\x0eplacewright.v1\x1a\x18placewright/v1/job.proto\x1a\x1aplacewright/v1/queue.proto\"\x95\x02\n\x05Queue\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x17\n\x0funfinished_jobs\x18\x02 \x01(\x05\x12\x14\n\x0cwaiting_jobs\x18\x03 \x01(\x05\x12\x18\n\x10waiting_replicas\x18\x04 \x01(\x05\x12\x11\n\tlive_runs\x18\x05 \x01(\x05\x12\x19\n\x11\x61\x63\x63\x65lerators_used\x18\x06 \x01(\x05\x12$\n\x04hold\x18\x07 \x01(\x0b\x32\x16.placewright.v1.Freeze\x12\'\n\x04spec\x18\x08 \x01(\x0b\x32\x19.placewright.v1.QueueSpec\x12)\n\x05usage\x18\t \x03(\x0b\x32\x1a.placewright.v1.QuotaUsage\x12\x0c\n\x04\x65tag\x18\n \x01(\t\"m\n\x11\x41pplyQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\'\n\x04spec\x18\x02 \x01(\x0b\x32\x19.placewright.v1.QueueSpec\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"L\n\x12\x41pplyQueueResponse\x12$\n\x05queue\x18\x01 \x01(\x0b\x32\x15.placewright.v1.Queue\x12\x10\n\x08revision\x18\x02 \x01(\x03\"6\n\x0fGetQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x14\n\x0cmin_revision\x18\x02 \x01(\x03\"8\n\x10GetQueueResponse\x12$\n\x05queue\x18\x01 \x01(\x0b\x32\x15.placewright.v1.Queue\"E\n\x12\x44\x65leteQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\'\n\x13\x44\x65leteQueueResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\"p\n\x12\x41pplyCohortRequest\x12\x0e\n\x06\x63ohort\x18\x01 \x01(\t\x12(\n\x04spec\x18\x02 \x01(\x0b\x32\x1a.placewright.v1.CohortSpec\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"O\n\x13\x41pplyCohortResponse\x12&\n\x06\x63ohort\x18\x01 \x01(\x0b\x32\x16.placewright.v1.Cohort\x12\x10\n\x08revision\x18\x02 \x01(\x03\"*\n\x12ListCohortsRequest\x12\x14\n\x0cmin_revision\x18\x01 \x01(\x03\">\n\x13ListCohortsResponse\x12\'\n\x07\x63ohorts\x18\x01 \x03(\x0b\x32\x16.placewright.v1.Cohort\"G\n\x13\x44\x65leteCohortRequest\x12\x0e\n\x06\x63ohort\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"(\n\x14\x44\x65leteCohortResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\"P\n\x11ListQueuesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0cmin_revision\x18\x03 \x01(\x03\"T\n\x12ListQueuesResponse\x12%\n\x06queues\x18\x01 \x03(\x0b\x32\x15.placewright.v1.Queue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x10HoldQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"K\n\x11HoldQueueResponse\x12$\n\x04hold\x18\x01 \x01(\x0b\x32\x16.placewright.v1.Freeze\x12\x10\n\x08revision\x18\x02 \x01(\x03\"8\n\x13ReleaseQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"(\n\x14ReleaseQueueResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x32\x97\x06\n\x0cQueueService\x12S\n\nApplyQueue\x12!.placewright.v1.ApplyQueueRequest\x1a\".placewright.v1.ApplyQueueResponse\x12M\n\x08GetQueue\x12\x1f.placewright.v1.GetQueueRequest\x1a .placewright.v1.GetQueueResponse\x12S\n\nListQueues\x12!.placewright.v1.ListQueuesRequest\x1a\".placewright.v1.ListQueuesResponse\x12V\n\x0b\x44\x65leteQueue\x12\".placewright.v1.DeleteQueueRequest\x1a#.placewright.v1.DeleteQueueResponse\x12V\n\x0b\x41pplyCohort\x12\".placewright.v1.ApplyCohortRequest\x1a#.placewright.v1.ApplyCohortResponse\x12V\n\x0bListCohorts\x12\".placewright.v1.ListCohortsRequest\x1a#.placewright.v1.ListCohortsResponse\x12Y\n\x0c\x44\x65leteCohort\x12#.placewright.v1.DeleteCohortRequest\x1a$.placewright.v1.DeleteCohortResponse\x12P\n\tHoldQueue\x12 .placewright.v1.HoldQueueRequest\x1a!.placewright.v1.HoldQueueResponse\x12Y\n\x0cReleaseQueue\x12#.placewright.v1.ReleaseQueueRequest\x1a$.placewright.v1.ReleaseQueueResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'placewright.v1.queue_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_QUEUE']._serialized_start=81
-  _globals['_QUEUE']._serialized_end=260
-  _globals['_LISTQUEUESREQUEST']._serialized_start=262
-  _globals['_LISTQUEUESREQUEST']._serialized_end=342
-  _globals['_LISTQUEUESRESPONSE']._serialized_start=344
-  _globals['_LISTQUEUESRESPONSE']._serialized_end=428
-  _globals['_HOLDQUEUEREQUEST']._serialized_start=430
-  _globals['_HOLDQUEUEREQUEST']._serialized_end=499
-  _globals['_HOLDQUEUERESPONSE']._serialized_start=501
-  _globals['_HOLDQUEUERESPONSE']._serialized_end=576
-  _globals['_RELEASEQUEUEREQUEST']._serialized_start=578
-  _globals['_RELEASEQUEUEREQUEST']._serialized_end=634
-  _globals['_RELEASEQUEUERESPONSE']._serialized_start=636
-  _globals['_RELEASEQUEUERESPONSE']._serialized_end=676
-  _globals['_QUEUESERVICE']._serialized_start=679
-  _globals['_QUEUESERVICE']._serialized_end=951
+  _globals['_QUEUE']._serialized_start=109
+  _globals['_QUEUE']._serialized_end=386
+  _globals['_APPLYQUEUEREQUEST']._serialized_start=388
+  _globals['_APPLYQUEUEREQUEST']._serialized_end=497
+  _globals['_APPLYQUEUERESPONSE']._serialized_start=499
+  _globals['_APPLYQUEUERESPONSE']._serialized_end=575
+  _globals['_GETQUEUEREQUEST']._serialized_start=577
+  _globals['_GETQUEUEREQUEST']._serialized_end=631
+  _globals['_GETQUEUERESPONSE']._serialized_start=633
+  _globals['_GETQUEUERESPONSE']._serialized_end=689
+  _globals['_DELETEQUEUEREQUEST']._serialized_start=691
+  _globals['_DELETEQUEUEREQUEST']._serialized_end=760
+  _globals['_DELETEQUEUERESPONSE']._serialized_start=762
+  _globals['_DELETEQUEUERESPONSE']._serialized_end=801
+  _globals['_APPLYCOHORTREQUEST']._serialized_start=803
+  _globals['_APPLYCOHORTREQUEST']._serialized_end=915
+  _globals['_APPLYCOHORTRESPONSE']._serialized_start=917
+  _globals['_APPLYCOHORTRESPONSE']._serialized_end=996
+  _globals['_LISTCOHORTSREQUEST']._serialized_start=998
+  _globals['_LISTCOHORTSREQUEST']._serialized_end=1040
+  _globals['_LISTCOHORTSRESPONSE']._serialized_start=1042
+  _globals['_LISTCOHORTSRESPONSE']._serialized_end=1104
+  _globals['_DELETECOHORTREQUEST']._serialized_start=1106
+  _globals['_DELETECOHORTREQUEST']._serialized_end=1177
+  _globals['_DELETECOHORTRESPONSE']._serialized_start=1179
+  _globals['_DELETECOHORTRESPONSE']._serialized_end=1219
+  _globals['_LISTQUEUESREQUEST']._serialized_start=1221
+  _globals['_LISTQUEUESREQUEST']._serialized_end=1301
+  _globals['_LISTQUEUESRESPONSE']._serialized_start=1303
+  _globals['_LISTQUEUESRESPONSE']._serialized_end=1387
+  _globals['_HOLDQUEUEREQUEST']._serialized_start=1389
+  _globals['_HOLDQUEUEREQUEST']._serialized_end=1458
+  _globals['_HOLDQUEUERESPONSE']._serialized_start=1460
+  _globals['_HOLDQUEUERESPONSE']._serialized_end=1535
+  _globals['_RELEASEQUEUEREQUEST']._serialized_start=1537
+  _globals['_RELEASEQUEUEREQUEST']._serialized_end=1593
+  _globals['_RELEASEQUEUERESPONSE']._serialized_start=1595
+  _globals['_RELEASEQUEUERESPONSE']._serialized_end=1635
+  _globals['_QUEUESERVICE']._serialized_start=1638
+  _globals['_QUEUESERVICE']._serialized_end=2429
 # @@protoc_insertion_point(module_scope)

@@ -35,10 +35,40 @@ class QueueServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.ApplyQueue = channel.unary_unary(
+                '/placewright.v1.QueueService/ApplyQueue',
+                request_serializer=placewright_dot_v1_dot_queue__service__pb2.ApplyQueueRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_queue__service__pb2.ApplyQueueResponse.FromString,
+                _registered_method=True)
+        self.GetQueue = channel.unary_unary(
+                '/placewright.v1.QueueService/GetQueue',
+                request_serializer=placewright_dot_v1_dot_queue__service__pb2.GetQueueRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_queue__service__pb2.GetQueueResponse.FromString,
+                _registered_method=True)
         self.ListQueues = channel.unary_unary(
                 '/placewright.v1.QueueService/ListQueues',
                 request_serializer=placewright_dot_v1_dot_queue__service__pb2.ListQueuesRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_queue__service__pb2.ListQueuesResponse.FromString,
+                _registered_method=True)
+        self.DeleteQueue = channel.unary_unary(
+                '/placewright.v1.QueueService/DeleteQueue',
+                request_serializer=placewright_dot_v1_dot_queue__service__pb2.DeleteQueueRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_queue__service__pb2.DeleteQueueResponse.FromString,
+                _registered_method=True)
+        self.ApplyCohort = channel.unary_unary(
+                '/placewright.v1.QueueService/ApplyCohort',
+                request_serializer=placewright_dot_v1_dot_queue__service__pb2.ApplyCohortRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_queue__service__pb2.ApplyCohortResponse.FromString,
+                _registered_method=True)
+        self.ListCohorts = channel.unary_unary(
+                '/placewright.v1.QueueService/ListCohorts',
+                request_serializer=placewright_dot_v1_dot_queue__service__pb2.ListCohortsRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_queue__service__pb2.ListCohortsResponse.FromString,
+                _registered_method=True)
+        self.DeleteCohort = channel.unary_unary(
+                '/placewright.v1.QueueService/DeleteCohort',
+                request_serializer=placewright_dot_v1_dot_queue__service__pb2.DeleteCohortRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_queue__service__pb2.DeleteCohortResponse.FromString,
                 _registered_method=True)
         self.HoldQueue = channel.unary_unary(
                 '/placewright.v1.QueueService/HoldQueue',
@@ -56,8 +86,52 @@ class QueueServiceServicer:
     """QueueService is for operators; everybody may look.
     """
 
+    def ApplyQueue(self, request, context):
+        """ApplyQueue gives a queue quotas, a cohort and a weight, or changes them. Nothing that runs is stopped for it. A
+        cohort that does not exist is FAILED_PRECONDITION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQueue(self, request, context):
+        """GetQueue gives one queue. One without spec, unfinished jobs and hold is NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListQueues(self, request, context):
-        """ListQueues gives the queues that have unfinished jobs or are held, by name, page by page.
+        """ListQueues gives the queues that have a spec or unfinished jobs or are held, by name, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteQueue(self, request, context):
+        """DeleteQueue takes a queue's spec away: it has no quotas any more. Its jobs stay and may still be submitted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyCohort(self, request, context):
+        """ApplyCohort creates a cohort or changes its spec. A parent that does not exist, that is in the cohort itself, or
+        that lies below more than 8 cohorts is FAILED_PRECONDITION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCohorts(self, request, context):
+        """ListCohorts gives every cohort.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCohort(self, request, context):
+        """DeleteCohort removes a cohort; FAILED_PRECONDITION while it has members.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -82,10 +156,40 @@ class QueueServiceServicer:
 
 def add_QueueServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ApplyQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyQueue,
+                    request_deserializer=placewright_dot_v1_dot_queue__service__pb2.ApplyQueueRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_queue__service__pb2.ApplyQueueResponse.SerializeToString,
+            ),
+            'GetQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueue,
+                    request_deserializer=placewright_dot_v1_dot_queue__service__pb2.GetQueueRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_queue__service__pb2.GetQueueResponse.SerializeToString,
+            ),
             'ListQueues': grpc.unary_unary_rpc_method_handler(
                     servicer.ListQueues,
                     request_deserializer=placewright_dot_v1_dot_queue__service__pb2.ListQueuesRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_queue__service__pb2.ListQueuesResponse.SerializeToString,
+            ),
+            'DeleteQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteQueue,
+                    request_deserializer=placewright_dot_v1_dot_queue__service__pb2.DeleteQueueRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_queue__service__pb2.DeleteQueueResponse.SerializeToString,
+            ),
+            'ApplyCohort': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyCohort,
+                    request_deserializer=placewright_dot_v1_dot_queue__service__pb2.ApplyCohortRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_queue__service__pb2.ApplyCohortResponse.SerializeToString,
+            ),
+            'ListCohorts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCohorts,
+                    request_deserializer=placewright_dot_v1_dot_queue__service__pb2.ListCohortsRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_queue__service__pb2.ListCohortsResponse.SerializeToString,
+            ),
+            'DeleteCohort': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCohort,
+                    request_deserializer=placewright_dot_v1_dot_queue__service__pb2.DeleteCohortRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_queue__service__pb2.DeleteCohortResponse.SerializeToString,
             ),
             'HoldQueue': grpc.unary_unary_rpc_method_handler(
                     servicer.HoldQueue,
@@ -110,6 +214,60 @@ class QueueService:
     """
 
     @staticmethod
+    def ApplyQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.QueueService/ApplyQueue',
+            placewright_dot_v1_dot_queue__service__pb2.ApplyQueueRequest.SerializeToString,
+            placewright_dot_v1_dot_queue__service__pb2.ApplyQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.QueueService/GetQueue',
+            placewright_dot_v1_dot_queue__service__pb2.GetQueueRequest.SerializeToString,
+            placewright_dot_v1_dot_queue__service__pb2.GetQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListQueues(request,
             target,
             options=(),
@@ -126,6 +284,114 @@ class QueueService:
             '/placewright.v1.QueueService/ListQueues',
             placewright_dot_v1_dot_queue__service__pb2.ListQueuesRequest.SerializeToString,
             placewright_dot_v1_dot_queue__service__pb2.ListQueuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.QueueService/DeleteQueue',
+            placewright_dot_v1_dot_queue__service__pb2.DeleteQueueRequest.SerializeToString,
+            placewright_dot_v1_dot_queue__service__pb2.DeleteQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyCohort(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.QueueService/ApplyCohort',
+            placewright_dot_v1_dot_queue__service__pb2.ApplyCohortRequest.SerializeToString,
+            placewright_dot_v1_dot_queue__service__pb2.ApplyCohortResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCohorts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.QueueService/ListCohorts',
+            placewright_dot_v1_dot_queue__service__pb2.ListCohortsRequest.SerializeToString,
+            placewright_dot_v1_dot_queue__service__pb2.ListCohortsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCohort(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.QueueService/DeleteCohort',
+            placewright_dot_v1_dot_queue__service__pb2.DeleteCohortRequest.SerializeToString,
+            placewright_dot_v1_dot_queue__service__pb2.DeleteCohortResponse.FromString,
             options,
             channel_credentials,
             insecure,
