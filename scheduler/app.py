@@ -37,6 +37,7 @@ from scheduler.ports import SHADOW_HOLDER_PREFIX, Leadership
 from scheduler.service.fleet import Caller, Fleet
 from scheduler.service.parts import Parts
 from scheduler.service.quotas import Quotas
+from scheduler.service.whatif import WhatIfs
 from scheduler.settings import InvalidSettings, Settings, load_tokens, split_address
 from scheduler.state.embedded import embedded_valkey
 from scheduler.state.redis_store import RedisSettings, RedisStore, open_redis_store
@@ -185,7 +186,7 @@ async def build(settings: Settings, share: Share, *, stop: asyncio.Event) -> Asy
     fleet_file = load_fleet(settings.fleet) if settings.fleet is not None else FleetFile()
     metrics, clock = Metrics(rpcs=UNARY_RPCS, streams=STREAMING_RPCS), SystemClock()
     async with AsyncExitStack() as stack:
-        server_of = None if share is Share.CONTROL else _api(settings, metrics)
+        server_of = None if share is Share.CONTROL else _api(settings, metrics, stack)
         redis_store = await open_store(settings, stack)
         store = MeasuredStore(redis_store, metrics.store)
         mirror = await Mirror.load(store, clock, metrics)
@@ -214,7 +215,7 @@ async def build(settings: Settings, share: Share, *, stop: asyncio.Event) -> Asy
         )
 
 
-def _api(settings: Settings, metrics: Metrics) -> Callable[[Parts], Server]:
+def _api(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Callable[[Parts], Server]:
     """What makes the gRPC server, once the settings that it alone needs are known to be good."""
     authenticator = Authenticator(_tokens(settings))
     vocabulary = Vocabulary(
@@ -222,7 +223,14 @@ def _api(settings: Settings, metrics: Metrics) -> Callable[[Parts], Server]:
         priority_classes=tuple(priority_class.name for priority_class in DEFAULT_PRIORITY_CLASSES),
         default_priority_class=DEFAULT_PRIORITY_CLASS,
     )
-    return lambda parts: Server(parts, vocabulary, authenticator=authenticator, metrics=metrics)
+    planner = ProcessPlanner({c.name: c for c in DEFAULT_PRIORITY_CLASSES}, settings.disruption)
+    stack.push_async_callback(planner.close)  # its process is started by the first question
+
+    def server_of(parts: Parts) -> Server:
+        what_ifs = WhatIfs(parts, planner, settings.limits)
+        return Server(parts, vocabulary, authenticator=authenticator, metrics=metrics, what_ifs=what_ifs)
+
+    return server_of
 
 
 async def _leader(

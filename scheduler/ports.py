@@ -3,11 +3,13 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from scheduler.model.ids import History, Revision
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import History, ReplicaId, Revision
 from scheduler.model.plan import Plan, WorkLimits
 from scheduler.model.records import Entity, Key
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, Fence, Outcome, Transaction
+from scheduler.model.whatif import Hypotheses, WhatIf
 
 SHADOW_HOLDER_PREFIX = "shadow:"
 
@@ -92,5 +94,29 @@ class Planner(Protocol):
 
     async def interrupt(self) -> None:
         """Stop a plan that takes too long; the running `plan` ends with what it has yielded."""
+
+    async def close(self) -> None: ...
+
+
+class WhatIfPlanner(Protocol):
+    """Answers what-if questions over its own copy of the state, one at a time. Its plans are verified."""
+
+    async def reset(self, state: State) -> None:
+        """As of `Planner`."""
+
+    async def observe(self, commits: Sequence[Commit]) -> None:
+        """As of `Planner`."""
+
+    async def what_if(self, hypotheses: Hypotheses, *, now_ms: int, limits: WorkLimits) -> WhatIf:
+        """How the plan for the copy as it is would differ. Cancelled, it stops working on it.
+
+        Raises:
+            PlannerFailed: it died or made a plan that `verify` refuses; a new one takes the next question.
+        """
+
+    async def why_waiting(
+        self, replica_id: ReplicaId, *, now_ms: int, limits: WorkLimits
+    ) -> WhyWaiting | None:
+        """Why the replica waits; None when it does not. As `what_if` otherwise."""
 
     async def close(self) -> None: ...

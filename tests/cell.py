@@ -25,6 +25,7 @@ from scheduler.service.jobs import Accepted, Jobs, Submission
 from scheduler.service.launchers import Claim, Launchers, Report, SessionRef
 from scheduler.service.parts import Parts
 from scheduler.service.watch import Watches
+from scheduler.service.whatif import WhatIfs
 from scheduler.state.memory import MemoryStore
 from scheduler.telemetry.metrics import Metrics
 from tests.builders import NOW_MS, PRIORITY_CLASSES, a_pool, a_spec
@@ -157,6 +158,11 @@ class Cell:
 
     def first_run(self, job_id: JobId, index: int = 0) -> Run:
         return self.run(run_id_of(self.replica(job_id, index).id, 1))
+
+
+def what_ifs_of(cell: Cell) -> WhatIfs:
+    """What-if questions about the cell, answered in this process."""
+    return WhatIfs(cell.parts, InlinePlanner(PRIORITY_CLASSES), WorkLimits(deterministic_time=0.2))
 
 
 def control_settings(

@@ -132,7 +132,7 @@ def encode_replica(view: ReplicaView) -> job_pb2.Replica:
         replica_id=replica.id,
         index=replica.index,
         state=enums.REPLICA_STATES.to_wire(replica.state),  # type: ignore[arg-type]  # as above
-        deferral=_encode_deferral(replica),
+        deferral=_encode_deferral_of(replica),
         newest_run=None if view.run is None else encode_run(view.run),
         run_count=replica.run_number,
         pin=_encode_pin(replica.pin),
@@ -147,10 +147,13 @@ def _encode_pin(pin: Pin | None) -> job_pb2.Pin | None:
     )
 
 
-def _encode_deferral(replica: Replica) -> job_pb2.Deferral | None:
+def _encode_deferral_of(replica: Replica) -> job_pb2.Deferral | None:
     if replica.state is not ReplicaState.WAITING:
         return None
-    deferral = replica.deferral or NOT_PLANNED_YET
+    return encode_deferral(replica.deferral or NOT_PLANNED_YET)
+
+
+def encode_deferral(deferral: Deferral) -> job_pb2.Deferral:
     message = job_pb2.Deferral(
         reason=enums.DEFERRAL_REASONS.to_wire(deferral.reason),  # type: ignore[arg-type]  # an int is an enum value
         not_before=timestamp(deferral.not_before_ms),
@@ -208,12 +211,12 @@ def encode_run(run: Run) -> job_pb2.Run:
         ended_at=timestamp(run.ended_at_ms),
         exit_code=run.exit_code,
         message=run.message,
-        value=_encode_value(run.placement),
+        value=encode_value(run.placement),
         after_run_ids=run.after_runs,
     )
 
 
-def _encode_value(placement: Placement) -> job_pb2.PlacementValue:
+def encode_value(placement: Placement) -> job_pb2.PlacementValue:
     runner_up = None
     if placement.runner_up_pool_id is not None:
         runner_up = job_pb2.RunnerUp(

@@ -30,10 +30,11 @@ STATUSES: dict[type[errors.PlacewrightError], tuple[int, int]] = {
     errors.StoreUnavailable: (code_pb2.UNAVAILABLE, error_pb2.ERROR_REASON_STORE_UNAVAILABLE),
     errors.NotCaughtUp: (code_pb2.UNAVAILABLE, error_pb2.ERROR_REASON_NOT_CAUGHT_UP),
     errors.ServiceStopping: (code_pb2.UNAVAILABLE, error_pb2.ERROR_REASON_SERVICE_STOPPING),
+    errors.OutOfTime: (code_pb2.DEADLINE_EXCEEDED, error_pb2.ERROR_REASON_OUT_OF_TIME),
     errors.LostLeadership: (code_pb2.INTERNAL, error_pb2.ERROR_REASON_INTERNAL),
     errors.PlannerFailed: (code_pb2.INTERNAL, error_pb2.ERROR_REASON_INTERNAL),
 }
-"""Every error's code and reason; the last two are the leader's own and reach no caller."""
+"""Every error's code and reason; a lost leadership reaches no caller."""
 
 RETRYABLE = frozenset({code_pb2.UNAVAILABLE, code_pb2.RESOURCE_EXHAUSTED})
 

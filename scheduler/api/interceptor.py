@@ -16,6 +16,7 @@ from scheduler.api.auth import LOCAL, Authenticator, Identity, authorise
 from scheduler.api.draining import Draining
 from scheduler.api.errors import internal, status_of
 from scheduler.model.errors import FieldViolation, InvalidRequest, LimitReached, PlacewrightError
+from scheduler.model.limits import WHAT_IF_MS_DEFAULT
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -33,6 +34,12 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 def caller() -> Identity:
     """Who makes the RPC that is being answered."""
     return _identity.get()
+
+
+def within_ms(context: Context) -> int:
+    """How long a question that takes planning may take: until the caller's deadline, or else a default."""
+    left_s = context.time_remaining()
+    return WHAT_IF_MS_DEFAULT if left_s is None else max(1, int(left_s * 1_000))
 
 
 class Interceptor(grpc.aio.ServerInterceptor):

@@ -2,16 +2,17 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from placewright.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
+from placewright.v1 import explanation_pb2, job_pb2, job_service_pb2, job_service_pb2_grpc
 from scheduler.api import enums
 from scheduler.api.auth import Role
 from scheduler.api.bulk_submit import BulkSubmit, Result
 from scheduler.api.checks import Checks, checking, shown
 from scheduler.api.decode_job import Vocabulary
+from scheduler.api.encode_explanation import encode_explanation
 from scheduler.api.encode_job import encode_job
 from scheduler.api.encoded_jobs import EncodedJobs
 from scheduler.api.errors import status_of
-from scheduler.api.interceptor import Context, caller
+from scheduler.api.interceptor import Context, caller, within_ms
 from scheduler.api.positions import (
     decode_cursor,
     decode_etag,
@@ -22,8 +23,9 @@ from scheduler.api.positions import (
 from scheduler.api.submissions import Submissions
 from scheduler.model.errors import PlacewrightError
 from scheduler.model.ids import JobId, QueueName, Revision
-from scheduler.model.limits import FILTER_ITEMS_MAX, SUBMISSIONS_PER_CALL_MAX
+from scheduler.model.limits import FILTER_ITEMS_MAX, REPLICAS_MAX, SUBMISSIONS_PER_CALL_MAX
 from scheduler.model.view import JobView
+from scheduler.service.explanations import Explanations
 from scheduler.service.jobs import Holder, JobFilter, Jobs
 from scheduler.service.parts import Parts
 from scheduler.service.watch import EventKind, Watches, WatchEvent
@@ -40,9 +42,10 @@ EVENT_KINDS = {
 class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     """The wire's side of `service.jobs` and `service.watch`."""
 
-    def __init__(self, parts: Parts, vocabulary: Vocabulary) -> None:
+    def __init__(self, parts: Parts, vocabulary: Vocabulary, explanations: Explanations) -> None:
         self._parts = parts
         self._jobs, self._watches = Jobs(parts), Watches(parts)
+        self._explanations = explanations
         self._messages, self._submissions = EncodedJobs(), Submissions(vocabulary)
         self._bulk = BulkSubmit(self._jobs, self._submissions)
 
@@ -135,6 +138,21 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             checks.request_id("request_id", request.request_id)
         freed = await self._jobs.release(JobId(request.job_id), holder=_holder(request.request_id))
         return job_service_pb2.ReleaseJobResponse(job=self._encoded(freed.view), revision=freed.revision)
+
+    async def ExplainJob(
+        self, request: explanation_pb2.ExplainJobRequest, context: Context
+    ) -> explanation_pb2.ExplainJobResponse:
+        with checking() as checks:
+            checks.id("job_id", request.job_id)
+            checks.within("replica_index", request.replica_index, 0, REPLICAS_MAX)
+            min_revision = checks.revision(request.min_revision)
+        found = await self._explanations.explain(
+            JobId(request.job_id),
+            index=request.replica_index if request.HasField("replica_index") else None,
+            min_revision=min_revision,
+            within_ms=within_ms(context),
+        )
+        return encode_explanation(found)
 
     async def WatchJobs(
         self, request: job_service_pb2.WatchJobsRequest, context: Context

@@ -14,6 +14,8 @@ from placewright.v1 import (
     job_service_pb2_grpc,
     launcher_service_pb2,
     launcher_service_pb2_grpc,
+    planner_service_pb2,
+    planner_service_pb2_grpc,
     queue_service_pb2,
     queue_service_pb2_grpc,
 )
@@ -24,9 +26,12 @@ from scheduler.api.fleet_service import FleetServicer
 from scheduler.api.interceptor import Interceptor
 from scheduler.api.job_service import JobServicer
 from scheduler.api.launcher_service import LauncherServicer
+from scheduler.api.planner_service import PlannerServicer
 from scheduler.api.queue_service import QueueServicer
 from scheduler.model.limits import MESSAGE_BYTES_MAX
+from scheduler.service.explanations import Explanations
 from scheduler.service.parts import Parts
+from scheduler.service.whatif import WhatIfs
 from scheduler.telemetry.metrics import Metrics
 
 SERVICES = tuple(
@@ -35,6 +40,7 @@ SERVICES = tuple(
         (job_service_pb2, "JobService"),
         (fleet_service_pb2, "FleetService"),
         (queue_service_pb2, "QueueService"),
+        (planner_service_pb2, "PlannerService"),
         (launcher_service_pb2, "LauncherService"),
     )
 )
@@ -78,6 +84,7 @@ class Server:
         *,
         authenticator: Authenticator,
         metrics: Metrics,
+        what_ifs: WhatIfs,
     ) -> None:
         self._health = health.aio.HealthServicer()
         self._draining = Draining()
@@ -87,13 +94,16 @@ class Server:
             maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
         )
         job_service_pb2_grpc.add_JobServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
-            JobServicer(parts, vocabulary), self._server
+            JobServicer(parts, vocabulary, Explanations(parts, what_ifs)), self._server
         )
         fleet_service_pb2_grpc.add_FleetServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             FleetServicer(parts, vocabulary.catalogue), self._server
         )
         queue_service_pb2_grpc.add_QueueServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             QueueServicer(parts, vocabulary.catalogue), self._server
+        )
+        planner_service_pb2_grpc.add_PlannerServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
+            PlannerServicer(parts, what_ifs, vocabulary), self._server
         )
         launcher_service_pb2_grpc.add_LauncherServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             LauncherServicer(parts), self._server

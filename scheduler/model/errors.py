@@ -103,6 +103,10 @@ class NotCaughtUp(PlacewrightError):
     """This process has not seen the asked revision within the deadline."""
 
 
+class OutOfTime(PlacewrightError):
+    """The question was not answered in time; nothing was changed."""
+
+
 class LostLeadership(PlacewrightError):
     """The fence is not the newest: stop acting as leader at once."""
 

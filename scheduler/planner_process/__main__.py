@@ -18,6 +18,8 @@ from scheduler.model.ids import History
 from scheduler.model.state import State
 from scheduler.planner_process.messages import (
     LENGTH_BYTES,
+    AskWhatIf,
+    AskWhyWaiting,
     Configure,
     Failed,
     Finished,
@@ -27,11 +29,13 @@ from scheduler.planner_process.messages import (
     Planned,
     Reset,
     ToPlanner,
+    WhatIfAnswered,
+    WhyWaitingAnswered,
     framed,
     length_of,
     to_planner,
 )
-from scheduler.planner_process.planning_run import PriorityClasses, plans_of
+from scheduler.planner_process.planning_run import PriorityClasses, Terms, plans_of, what_if, why_waiting
 
 PR_SET_PDEATHSIG = 1  # of Linux
 GARBAGE_THRESHOLDS = (100_000, 50, 100)  # records are many and never in cycles: searching them costs seconds
@@ -95,6 +99,8 @@ class Served:
                 self._state.apply(decode_commit(message.commit))
             case MakePlans():
                 yield from self._plans(message)
+            case AskWhatIf() | AskWhyWaiting():
+                yield self._answer(message)
 
     def _plans(self, asked: MakePlans) -> Iterator[FromPlanner]:
         try:
@@ -110,6 +116,22 @@ class Served:
             yield Failed(f"{type(error).__name__}: {error}")
         else:
             yield Finished(self._state.revision)
+
+    def _answer(self, asked: AskWhatIf | AskWhyWaiting) -> FromPlanner:
+        try:
+            if isinstance(asked, AskWhyWaiting):
+                return WhyWaitingAnswered(why_waiting(self._state, asked.replica_id, **self._terms(asked)))
+            return WhatIfAnswered(what_if(self._state, asked.hypotheses, **self._terms(asked)))
+        except (PlannerFailed, AssertionError) as error:
+            return Failed(f"{type(error).__name__}: {error}")
+
+    def _terms(self, asked: AskWhatIf | AskWhyWaiting) -> Terms:
+        return Terms(
+            now_ms=asked.now_ms,
+            limits=asked.limits,
+            priority_classes=self._priority_classes,
+            disruption=self._disruption,
+        )
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ from collections.abc import AsyncGenerator, Sequence
 
 from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.errors import PlannerFailed
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import ReplicaId
 from scheduler.model.plan import Plan, WorkLimits
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
-from scheduler.planner_process.planning_run import PriorityClasses, copy_of, plans_of
+from scheduler.model.whatif import Hypotheses, WhatIf
+from scheduler.planner_process.planning_run import PriorityClasses, copy_of, plans_of, what_if, why_waiting
 
 
 class InlinePlanner:
@@ -48,6 +51,32 @@ class InlinePlanner:
                     return
         except AssertionError as error:
             raise PlannerFailed(f"the planner broke an invariant: {error}") from error
+
+    async def what_if(self, hypotheses: Hypotheses, *, now_ms: int, limits: WorkLimits) -> WhatIf:
+        """As the port says."""
+        assert self._state is not None, "reset comes first"
+        return what_if(
+            self._state,
+            hypotheses,
+            now_ms=now_ms,
+            limits=limits,
+            priority_classes=self._priority_classes,
+            disruption=self._disruption,
+        )
+
+    async def why_waiting(
+        self, replica_id: ReplicaId, *, now_ms: int, limits: WorkLimits
+    ) -> WhyWaiting | None:
+        """As the port says."""
+        assert self._state is not None, "reset comes first"
+        return why_waiting(
+            self._state,
+            replica_id,
+            now_ms=now_ms,
+            limits=limits,
+            priority_classes=self._priority_classes,
+            disruption=self._disruption,
+        )
 
     async def interrupt(self) -> None:
         """As the port says; takes effect before the next plan is begun."""

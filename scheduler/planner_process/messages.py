@@ -3,9 +3,11 @@
 import msgspec
 
 from scheduler.model.disruption import DisruptionBudget
-from scheduler.model.ids import History, Revision
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import History, ReplicaId, Revision
 from scheduler.model.plan import WorkLimits
 from scheduler.model.priority import PriorityClass
+from scheduler.model.whatif import Hypotheses, WhatIf
 
 LENGTH_BYTES = 4
 
@@ -37,10 +39,38 @@ class MakePlans(msgspec.Struct, tag=True):
     limits: WorkLimits
 
 
+class AskWhatIf(msgspec.Struct, tag=True):
+    """Plan for the state as it is and as it is supposed to be."""
+
+    hypotheses: Hypotheses
+    now_ms: int
+    limits: WorkLimits
+
+
+class AskWhyWaiting(msgspec.Struct, tag=True):
+    """Explain why a replica waits."""
+
+    replica_id: ReplicaId
+    now_ms: int
+    limits: WorkLimits
+
+
 class Planned(msgspec.Struct, tag=True):
     """A verified plan, as the codec wrote it."""
 
     plan: bytes
+
+
+class WhatIfAnswered(msgspec.Struct, tag=True):
+    """How the two plans differ."""
+
+    answer: WhatIf
+
+
+class WhyWaitingAnswered(msgspec.Struct, tag=True):
+    """Why it waits; None when it does not."""
+
+    answer: WhyWaiting | None
 
 
 class Finished(msgspec.Struct, tag=True):
@@ -55,8 +85,8 @@ class Failed(msgspec.Struct, tag=True):
     reason: str
 
 
-ToPlanner = Configure | Reset | Observe | MakePlans
-FromPlanner = Planned | Finished | Failed
+ToPlanner = Configure | Reset | Observe | MakePlans | AskWhatIf | AskWhyWaiting
+FromPlanner = Planned | WhatIfAnswered | WhyWaitingAnswered | Finished | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _to_planner: msgspec.msgpack.Decoder[ToPlanner] = msgspec.msgpack.Decoder(ToPlanner)

@@ -1,21 +1,35 @@
 """One run of the planner over a state: each plan is verified before anyone sees it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TypedDict
 
 from scheduler.codec.commits import commits_of
 from scheduler.model.disruption import DisruptionBudget
 from scheduler.model.errors import PlannerFailed
-from scheduler.model.ids import PriorityClassName
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import PriorityClassName, ReplicaId
 from scheduler.model.plan import Plan, Snapshot, WorkLimits
 from scheduler.model.priority import PriorityClass
 from scheduler.model.state import State
+from scheduler.model.whatif import Hypotheses, WhatIf
+from scheduler.planning import explaining, whatif
 from scheduler.planning.planner import plans
-from scheduler.planning.snapshot import snapshot_of
+from scheduler.planning.snapshot import running_replicas, snapshot_of
 from scheduler.planning.verify import violations
 
 VIOLATIONS_SHOWN_MAX = 5
 
 PriorityClasses = Mapping[PriorityClassName, PriorityClass]
+
+
+class Terms(TypedDict):
+    """When and with which work to plan."""
+
+    now_ms: int
+    limits: WorkLimits
+    priority_classes: PriorityClasses
+    disruption: DisruptionBudget
 
 
 def plans_of(
@@ -34,6 +48,62 @@ def plans_of(
     snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes, disruption=disruption)
     for plan in plans(snapshot, limits=limits):
         yield verified(snapshot, plan)
+
+
+def what_if(
+    state: State,
+    hypotheses: Hypotheses,
+    *,
+    now_ms: int,
+    limits: WorkLimits,
+    priority_classes: PriorityClasses,
+    disruption: DisruptionBudget,
+) -> WhatIf:
+    """How the improved plan of the state would differ.
+
+    Raises:
+        PlannerFailed: a plan breaks a rule.
+    """
+    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes, disruption=disruption)
+    live = whatif.touched(state, hypotheses)
+    there = whatif.supposed(snapshot, hypotheses, live)
+    gone = {each.run.id for each in live}
+    running = running_replicas(state, there.waiting, priority_classes)  # hypothetical jobs may preempt more
+    there = replace(there, running=tuple(each for each in running if each.run.id not in gone))
+    before, after = (
+        whatif.Planned(snapshot=each, plan=best_plan(each, limits=limits)) for each in (snapshot, there)
+    )
+    return whatif.difference(before, after, hypotheses, live)
+
+
+def why_waiting(
+    state: State,
+    replica_id: ReplicaId,
+    *,
+    now_ms: int,
+    limits: WorkLimits,
+    priority_classes: PriorityClasses,
+    disruption: DisruptionBudget,
+) -> WhyWaiting | None:
+    """Why the replica waits and what would admit it; None when it does not wait.
+
+    Raises:
+        PlannerFailed: a plan breaks a rule.
+    """
+    snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes, disruption=disruption)
+    if all(each.replica.id != replica_id for each in snapshot.waiting):
+        return None
+    return explaining.why_waiting(snapshot, replica_id, lambda each: best_plan(each, limits=limits))
+
+
+def best_plan(snapshot: Snapshot, *, limits: WorkLimits) -> Plan:
+    """The improved plan.
+
+    Raises:
+        PlannerFailed: it breaks a rule.
+    """
+    *_, best = plans(snapshot, limits=limits)
+    return verified(snapshot, best)
 
 
 def verified(snapshot: Snapshot, plan: Plan) -> Plan:

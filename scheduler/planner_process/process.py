@@ -7,11 +7,27 @@ from scheduler.codec.commits import commits_of, encode_commit
 from scheduler.codec.plans import decode_plan
 from scheduler.model.disruption import DISRUPTION_DEFAULT, DisruptionBudget
 from scheduler.model.errors import PlannerFailed
+from scheduler.model.explanation import WhyWaiting
+from scheduler.model.ids import ReplicaId
 from scheduler.model.plan import Plan, WorkLimits
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
+from scheduler.model.whatif import Hypotheses, WhatIf
 from scheduler.planner_process.child import Child
-from scheduler.planner_process.messages import Configure, Failed, Finished, MakePlans, Observe, Planned, Reset
+from scheduler.planner_process.messages import (
+    AskWhatIf,
+    AskWhyWaiting,
+    Configure,
+    Failed,
+    Finished,
+    FromPlanner,
+    MakePlans,
+    Observe,
+    Planned,
+    Reset,
+    WhatIfAnswered,
+    WhyWaitingAnswered,
+)
 from scheduler.planner_process.planning_run import PriorityClasses, copy_of
 
 NICENESS = 10  # planning may wait for calls, not calls for planning
@@ -81,6 +97,35 @@ class ProcessPlanner:
         if not isinstance(answer, Finished) and not child.is_interrupted:
             await self._ready_child()
             raise PlannerFailed(f"the planner process died with exit code {child.exit_code}")
+
+    async def what_if(self, hypotheses: Hypotheses, *, now_ms: int, limits: WorkLimits) -> WhatIf:
+        """As the port says; given up by its caller, it takes the child with it."""
+        answer = await self._answer(AskWhatIf(hypotheses, now_ms, limits))
+        assert isinstance(answer, WhatIfAnswered), answer
+        return answer.answer
+
+    async def why_waiting(
+        self, replica_id: ReplicaId, *, now_ms: int, limits: WorkLimits
+    ) -> WhyWaiting | None:
+        """As the port says; given up by its caller, it takes the child with it."""
+        answer = await self._answer(AskWhyWaiting(replica_id, now_ms, limits))
+        assert isinstance(answer, WhyWaitingAnswered), answer
+        return answer.answer
+
+    async def _answer(self, question: AskWhatIf | AskWhyWaiting) -> FromPlanner:
+        child = await self._ready_child()
+        answer = None
+        try:
+            await child.send(question)
+            answer = await child.receive()
+        finally:
+            if answer is None:
+                await self._drop(child)
+        if answer is None:
+            raise PlannerFailed(f"the planner process died with exit code {child.exit_code}")
+        if isinstance(answer, Failed):
+            raise PlannerFailed(answer.reason)
+        return answer
 
     async def interrupt(self) -> None:
         """As the port says; a new child with the same state is ready when it returns."""

@@ -7,10 +7,12 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from placewright.v1 import (
+    explanation_pb2,
     fleet_service_pb2,
     job_pb2,
     job_service_pb2,
     launcher_service_pb2,
+    planner_service_pb2,
     pool_pb2,
     queue_pb2,
     queue_service_pb2,
@@ -99,10 +101,34 @@ def good_requests(run: Run, session: str) -> Mapping[str, Message]:
         "ListQueues": queue_service_pb2.ListQueuesRequest(),
         "HoldQueue": queue_service_pb2.HoldQueueRequest(queue="queue", reason="because", request_id="r16"),
         "ReleaseQueue": queue_service_pb2.ReleaseQueueRequest(queue="queue", request_id="r17"),
+        **_questions(run),
         "ClaimRun": launcher_service_pb2.ClaimRunRequest(**by_session, run_id=run.id),
         "RenewRuns": launcher_service_pb2.RenewRunsRequest(**by_session),
         "ReportRuns": launcher_service_pb2.ReportRunsRequest(**by_session, reports=[_report(run)]),
     }
+
+
+def _questions(run: Run) -> Mapping[str, Message]:
+    return {
+        "ExplainJob": explanation_pb2.ExplainJobRequest(job_id=run.job_id),
+        "GetPrices": planner_service_pb2.GetPricesRequest(),
+        "PlanJobs": _hypotheses(run),
+    }
+
+
+def _hypotheses(run: Run) -> planner_service_pb2.PlanJobsRequest:
+    """One hypothesis of each sort."""
+    return planner_service_pb2.PlanJobsRequest(
+        submissions=[SUBMISSION],
+        pools=[planner_service_pb2.SupposedPool(pool_id="more", spec=SPEC)],
+        removed_pool_ids=["pool"],
+        queues=[
+            planner_service_pb2.SupposedQueue(
+                queue="queue", quotas=[planner_service_pb2.SupposedQuota(resource="h100", nominal=8)]
+            )
+        ],
+        left_out_job_ids=[run.job_id],
+    )
 
 
 def _report(run: Run) -> launcher_service_pb2.RunReport:

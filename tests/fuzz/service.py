@@ -21,7 +21,7 @@ from scheduler.model.ids import LauncherId, PoolId
 from scheduler.model.pool import PoolStatus
 from scheduler.service.launchers import SessionRef
 from tests.builders import a_pool, a_spec
-from tests.cell import Cell, a_cell
+from tests.cell import Cell, a_cell, what_ifs_of
 from tests.fuzz.good_requests import PENDING_PRICE, good_requests
 from tests.fuzz.messages import Words, is_path_of
 from tests.unit.api.conftest import VOCABULARY
@@ -117,7 +117,13 @@ async def _started(stack: AsyncExitStack) -> _Started:
     running = await cell.running_job(ref)
     waiting = (await cell.submit(a_spec("h100:8"))).view.job.id
     await cell.apply_pool(a_pool("pool", price_usd_micros_per_accelerator_hour=PENDING_PRICE))
-    server = Server(cell.parts, VOCABULARY, authenticator=Authenticator(None), metrics=cell.metrics)
+    server = Server(
+        cell.parts,
+        VOCABULARY,
+        authenticator=Authenticator(None),
+        metrics=cell.metrics,
+        what_ifs=what_ifs_of(cell),
+    )
     port = server.listen("127.0.0.1:0", None)
     await server.start()
     stack.push_async_callback(server.drain, 0)

@@ -19,6 +19,7 @@ from scheduler.model.plan import Plan, PlanMethod, Step, WorkLimits
 from scheduler.model.records import Key, Kind, Record
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit, IsAbsent, IsAt, IsPlannedAt
+from scheduler.model.whatif import Hypotheses
 from scheduler.planner_process.child import Child
 from scheduler.planner_process.inline import InlinePlanner
 from scheduler.planner_process.planning_run import verified
@@ -33,6 +34,7 @@ from tests.builders import (
     a_rented_pool,
     a_replica,
     a_snapshot,
+    a_spec,
     a_state,
     a_waiting_replica,
 )
@@ -315,3 +317,63 @@ def test_a_plan_that_breaks_a_rule_is_refused() -> None:
 
     with pytest.raises(PlannerFailed, match="the floor plan breaks"):
         verified(snapshot, double)
+
+
+QUESTION = Hypotheses(jobs=(a_spec("h100:8"), a_spec("h100:512")), removed_pools=(a_pool().id,))
+
+
+async def test_what_if_is_answered_alike_inline_and_in_a_process(process: ProcessPlanner) -> None:
+    inline = InlinePlanner(PRIORITY_CLASSES)
+    answers = []
+    for planner in (inline, process):
+        await planner.reset(a_small_state())
+        await planner.observe([second_arrives()])
+        answers.append(await planner.what_if(QUESTION, now_ms=NOW_MS, limits=LIMITS))
+
+    assert answers[0] == answers[1]
+    assert answers[0].revision == 2
+    assert (answers[0].before.placed, answers[0].after.placed, answers[0].after.waiting) == (2, 3, 1)
+
+
+async def test_a_question_that_is_given_up_takes_its_child_along(process: ProcessPlanner) -> None:
+    await process.reset(a_small_state())
+    first = process.process_id
+    asking = asyncio.ensure_future(process.what_if(QUESTION, now_ms=NOW_MS, limits=LIMITS))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+
+    answer = await process.what_if(QUESTION, now_ms=NOW_MS, limits=LIMITS)
+
+    assert process.process_id != first
+    assert answer.after.placed == 2
+
+
+async def test_a_child_that_dies_is_told_and_replaced_at_the_next_question(process: ProcessPlanner) -> None:
+    await process.reset(a_small_state())
+    assert process.process_id is not None
+    os.kill(process.process_id, signal.SIGSTOP)  # so that it dies in the middle of the question
+    asking = asyncio.ensure_future(process.what_if(QUESTION, now_ms=NOW_MS, limits=LIMITS))
+    await asyncio.sleep(0)
+    os.kill(process.process_id, signal.SIGKILL)
+
+    with pytest.raises(PlannerFailed, match="died with exit code -9"):
+        await asking
+
+    assert (await process.what_if(QUESTION, now_ms=NOW_MS, limits=LIMITS)).after.placed == 2
+
+
+async def test_a_replica_is_explained_alike_inline_and_in_a_process(process: ProcessPlanner) -> None:
+    inline = InlinePlanner(PRIORITY_CLASSES)
+    large = replace(a_job("large", "h100:128"), history=History(HISTORY))
+    answers = []
+    for planner in (inline, process):
+        await planner.reset(a_state(large, a_replica(large), a_pool(), history=HISTORY))
+        ids = (ReplicaId("large-0"), ReplicaId("none-0"))
+        answers.append([await planner.why_waiting(id_, now_ms=NOW_MS, limits=LIMITS) for id_ in ids])
+
+    assert answers[0] == answers[1]
+    assert answers[0][0] is not None
+    assert [change.amount for change in answers[0][0].changes] == [120]
+    assert answers[0][1] is None

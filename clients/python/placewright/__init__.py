@@ -35,7 +35,25 @@ if TYPE_CHECKING:
         Unauthenticated,
         Unavailable,
     )
+    from placewright.explanations import (
+        AdmittingChange,
+        Explanation,
+        PoolAnswer,
+        WhyPlaced,
+        WhyWaiting,
+    )
     from placewright.job import Job
+    from placewright.plans import (
+        ChangedReplica,
+        Fate,
+        PlanFigures,
+        PlannedJob,
+        PlannedReplica,
+        SupposedPool,
+        SupposedQueue,
+        SupposedQuota,
+        WhatIf,
+    )
     from placewright.pools import (
         Cordon,
         NodeCordon,
@@ -47,6 +65,7 @@ if TYPE_CHECKING:
         PoolView,
         SliceGroup,
     )
+    from placewright.prices import PoolPrices
     from placewright.queues import (
         CohortSpec,
         CohortView,
@@ -79,6 +98,7 @@ if TYPE_CHECKING:
         Run,
     )
     from placewright.words import (
+        ChangeKind,
         DeferralReason,
         EndReason,
         HealthStatus,
@@ -86,6 +106,7 @@ if TYPE_CHECKING:
         JobPhase,
         Market,
         PoolJumpKind,
+        PoolState,
         PoolVerdict,
         ReplicaState,
         RunState,
@@ -131,6 +152,21 @@ __all__ = [
     "Deferral",
     "PoolView",
     "QueueView",
+    "PoolPrices",
+    "Explanation",
+    "WhyWaiting",
+    "WhyPlaced",
+    "PoolAnswer",
+    "AdmittingChange",
+    "SupposedPool",
+    "SupposedQuota",
+    "SupposedQueue",
+    "Fate",
+    "PlannedReplica",
+    "PlannedJob",
+    "ChangedReplica",
+    "PlanFigures",
+    "WhatIf",
     "CohortView",
     "QuotaUsage",
     "PoolStatus",
@@ -151,6 +187,8 @@ __all__ = [
     "WatchEventKind",
     "HealthStatus",
     "PoolJumpKind",
+    "ChangeKind",
+    "PoolState",
     # errors
     "PlacewrightError",
     "InvalidRequest",
@@ -186,12 +224,19 @@ _MODULES = {
         "NodeCordon",
     ),
     "queues": ("QueueSpec", "CohortSpec", "Quota", "QueueView", "CohortView", "QuotaUsage"),
+    "prices": ("PoolPrices",),
+    "explanations": ("Explanation", "WhyWaiting", "WhyPlaced", "PoolAnswer", "AdmittingChange"),
+    "plans": (
+        "SupposedPool", "SupposedQuota", "SupposedQueue", "Fate", "PlannedReplica", "PlannedJob",
+        "ChangedReplica", "PlanFigures", "WhatIf",
+    ),
     "views": (
         "Hold", "Pin", "JobView", "JobSpec", "JobEvent", "Replica", "ReplicaCounts", "Run",
     ),
     "words": (
         "JobKind", "JobPhase", "ReplicaState", "RunState", "EndReason", "DeferralReason", "PoolVerdict",
-        "Market", "WaitFor", "WatchEventKind", "HealthStatus", "PoolJumpKind",
+        "Market", "WaitFor", "WatchEventKind", "HealthStatus", "PoolJumpKind", "PoolState",
+        "ChangeKind",
     ),
     "errors": (
         "PlacewrightError", "InvalidRequest", "NotFound", "AlreadyExists", "RequestIdReused",

@@ -16,8 +16,8 @@ from placewright.effects import Call, Effect, Execution, OpenStream, Operation, 
 from placewright.errors import PlacewrightError
 from placewright.filters import Words, job_filter
 from placewright.job import Duration, Job
-from placewright.operator_calls import AsyncOperatorCalls
-from placewright.operator_operations import OperatorOperations
+from placewright.planner_calls import AsyncPlannerCalls
+from placewright.planner_operations import PlannerOperations
 from placewright.pools import PoolSpec, PoolView
 from placewright.reasons import Freeze
 from placewright.settings import OUTAGE_S_MAX_DEFAULT, TIMEOUT_S_DEFAULT, Settings, TlsChoice, resolve
@@ -31,7 +31,7 @@ from placewright.words import HealthStatus, WaitFor
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncOperatorCalls):
+class AsyncClient(AsyncPlannerCalls):
     """The scheduler, for asyncio; `Client` says what each method does.
 
         async with AsyncClient() as client:
@@ -51,7 +51,7 @@ class AsyncClient(AsyncOperatorCalls):
         outage_s_max: float = OUTAGE_S_MAX_DEFAULT,
     ) -> None:
         settings = resolve(address, token=token, tls=tls, timeout_s=timeout_s, outage_s_max=outage_s_max)
-        self._operations = OperatorOperations(settings)
+        self._operations = PlannerOperations(settings)
         self._driver = AsyncDriver(settings)
 
     async def submit(self, job: Job, *, request_id: str | None = None) -> AsyncJobHandle:

@@ -14,8 +14,8 @@ from placewright.effects import Call, Effect, Execution, OpenStream, Operation, 
 from placewright.errors import ErrorFacts, PlacewrightError
 from placewright.filters import Words, job_filter
 from placewright.job import Duration, Job
-from placewright.operator_calls import OperatorCalls
-from placewright.operator_operations import OperatorOperations
+from placewright.planner_calls import PlannerCalls
+from placewright.planner_operations import PlannerOperations
 from placewright.pools import PoolSpec, PoolView
 from placewright.reasons import Freeze
 from placewright.settings import OUTAGE_S_MAX_DEFAULT, TIMEOUT_S_DEFAULT, Settings, TlsChoice, resolve
@@ -29,7 +29,7 @@ from placewright.words import HealthStatus, WaitFor
 T = TypeVar("T")
 
 
-class Client(OperatorCalls):
+class Client(PlannerCalls):
     """The scheduler, for threads and scripts.
 
         with Client() as client:
@@ -58,7 +58,7 @@ class Client(OperatorCalls):
             outage_s_max: how long watches and waits keep trying when nobody answers.
         """
         settings = resolve(address, token=token, tls=tls, timeout_s=timeout_s, outage_s_max=outage_s_max)
-        self._operations = OperatorOperations(settings)
+        self._operations = PlannerOperations(settings)
         self._driver = SyncDriver(settings)
 
     def submit(self, job: Job, *, request_id: str | None = None) -> JobHandle:

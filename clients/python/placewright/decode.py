@@ -14,12 +14,14 @@ from placewright.alternative import Alternative
 from placewright.strings import Location, Size
 from placewright.v1 import job_pb2, job_service_pb2
 from placewright.words import (
+    ChangeKind,
     DeferralReason,
     EndReason,
     JobKind,
     JobPhase,
     Market,
     PoolJumpKind,
+    PoolState,
     PoolVerdict,
     ReplicaState,
     RunState,
@@ -37,6 +39,8 @@ PREFIXES = {
     DeferralReason: "DEFERRAL_REASON_",
     PoolVerdict: "POOL_VERDICT_",
     PoolJumpKind: "POOL_JUMP_KIND_",
+    PoolState: "POOL_STATE_",
+    ChangeKind: "CHANGE_KIND_",
     WatchEventKind: "WATCH_EVENT_KIND_",
 }
 
@@ -78,8 +82,8 @@ def run_view(run: job_pb2.Run) -> views.Run:
         state=word(job_pb2.RunState, run.state, RunState),
         end_reason=_end_reason(run.end_reason),
         stop_reason=_end_reason(run.stop_reason),
-        placement=_placement(run.placement) if run.HasField("placement") else None,
-        value=_value(run.value) if run.HasField("value") else None,
+        placement=placement_view(run.placement) if run.HasField("placement") else None,
+        value=value_view(run.value) if run.HasField("value") else None,
         placed_at=moment(run.placed_at),
         running_at=moment(run.running_at),
         ended_at=moment(run.ended_at),
@@ -168,7 +172,7 @@ def replica_view(replica: job_pb2.Replica) -> views.Replica:
         replica_id=replica.replica_id,
         index=replica.index,
         state=word(job_pb2.ReplicaState, replica.state, ReplicaState),
-        deferral=_deferral(replica.deferral) if replica.HasField("deferral") else None,
+        deferral=deferral_view(replica.deferral) if replica.HasField("deferral") else None,
         run=run_view(replica.newest_run) if replica.HasField("newest_run") else None,
         runs=replica.run_count,
         pin=_pin(replica.pin) if replica.HasField("pin") else None,
@@ -181,7 +185,7 @@ def _pin(pin: job_pb2.Pin) -> views.Pin:
     )
 
 
-def _deferral(deferral: job_pb2.Deferral) -> reasons.Deferral:
+def deferral_view(deferral: job_pb2.Deferral) -> reasons.Deferral:
     return reasons.Deferral(
         reason=word(job_pb2.DeferralReason, deferral.reason, DeferralReason),
         verdicts=tuple(
@@ -238,7 +242,7 @@ def _number(
     return number if deferral.HasField(field) else None
 
 
-def _placement(placement: job_pb2.Placement) -> reasons.Placement:
+def placement_view(placement: job_pb2.Placement) -> reasons.Placement:
     return reasons.Placement(
         assignments=tuple(_assignment(assignment) for assignment in placement.assignments),
         alternative_index=placement.alternative_index,
@@ -266,7 +270,7 @@ def _task_group(group: job_pb2.TaskGroupPlacement) -> reasons.TaskGroupPlacement
     )
 
 
-def _value(value: job_pb2.PlacementValue) -> reasons.PlacementValue:
+def value_view(value: job_pb2.PlacementValue) -> reasons.PlacementValue:
     return reasons.PlacementValue(
         term_usd_micros_per_hour=value.term_usd_micros_per_hour,
         runner_up=(

@@ -120,6 +120,33 @@ class WatchEventKind(Word):
     RESTARTED = "restarted"
 
 
+class PoolState(Word):
+    """Whether a pool takes anything new."""
+
+    DELETING = "deleting"
+    CORDONED = "cordoned"
+    FROZEN = "frozen"
+    NO_LAUNCHER = "no_launcher"
+    READY = "ready"
+    UNKNOWN = "unknown"
+
+
+class ChangeKind(Word):
+    """What a change that lets a replica in is made to."""
+
+    RELEASE_JOB = "release_job"
+    LIFT_FREEZES = "lift_freezes"
+    UNPIN = "unpin"
+    BACK_OFF_ENDS = "back_off_ends"
+    DROP_CONSTRAINT = "drop_constraint"
+    UNCORDON_POOL = "uncordon_pool"
+    ATTACH_LAUNCHER = "attach_launcher"
+    MORE_ACCELERATORS = "more_accelerators"
+    LOWER_PRICE = "lower_price"
+    RAISE_QUOTA = "raise_quota"
+    UNKNOWN = "unknown"
+
+
 class PoolJumpKind(Word):
     """What jumps, and in which unit its values are.
 

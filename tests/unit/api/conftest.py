@@ -19,7 +19,7 @@ from scheduler.api.server import Server
 from scheduler.catalog.load import load_catalogue
 from scheduler.model.priority import DEFAULT_PRIORITY_CLASS
 from tests.builders import PRIORITY_CLASSES
-from tests.cell import Cell, a_cell
+from tests.cell import Cell, a_cell, what_ifs_of
 
 VOCABULARY = Vocabulary(
     catalogue=load_catalogue(),
@@ -42,7 +42,13 @@ class Wire:
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
     async with a_cell() as cell:
-        server = Server(cell.parts, VOCABULARY, authenticator=Authenticator(None), metrics=cell.metrics)
+        server = Server(
+            cell.parts,
+            VOCABULARY,
+            authenticator=Authenticator(None),
+            metrics=cell.metrics,
+            what_ifs=what_ifs_of(cell),
+        )
         port = server.listen("127.0.0.1:0", None)
         await server.start()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

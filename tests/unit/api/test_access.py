@@ -9,7 +9,7 @@ import pytest
 from scheduler.api.auth import VERBS, Authenticator, Identity, Role
 from scheduler.api.server import SERVICES, STREAMING_RPCS, Server
 from scheduler.model.ids import Principal
-from tests.cell import a_cell
+from tests.cell import a_cell, what_ifs_of
 from tests.unit.api.conftest import VOCABULARY
 
 METHODS = {
@@ -32,7 +32,13 @@ async def channel() -> AsyncIterator[grpc.aio.Channel]:
         for role in Role
     }
     async with a_cell() as cell:
-        server = Server(cell.parts, VOCABULARY, authenticator=Authenticator(tokens), metrics=cell.metrics)
+        server = Server(
+            cell.parts,
+            VOCABULARY,
+            authenticator=Authenticator(tokens),
+            metrics=cell.metrics,
+            what_ifs=what_ifs_of(cell),
+        )
         port = server.listen("127.0.0.1:0", None)
         await server.start()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

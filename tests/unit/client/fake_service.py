@@ -18,11 +18,13 @@ from placewright.v1 import (
     job_pb2,
     job_service_pb2,
     job_service_pb2_grpc,
+    planner_service_pb2_grpc,
     pool_pb2,
     queue_pb2,
     queue_service_pb2,
     queue_service_pb2_grpc,
 )
+from tests.unit.client.fake_planner import FakePlanner
 
 CHANGED = job_service_pb2.WATCH_EVENT_KIND_CHANGED
 REMOVED = job_service_pb2.WATCH_EVENT_KIND_REMOVED
@@ -83,6 +85,7 @@ def without_replicas(job: job_pb2.Job) -> job_pb2.Job:
 
 
 class FakeService(
+    FakePlanner,  # first: it answers ExplainJob
     job_service_pb2_grpc.JobServiceServicer,
     fleet_service_pb2_grpc.FleetServiceServicer,
     queue_service_pb2_grpc.QueueServiceServicer,
@@ -124,6 +127,7 @@ class FakeService(
         job_service_pb2_grpc.add_JobServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
         fleet_service_pb2_grpc.add_FleetServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
         queue_service_pb2_grpc.add_QueueServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
+        planner_service_pb2_grpc.add_PlannerServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
         health = grpc.unary_unary_rpc_method_handler(
             self._health, StringValue.FromString, Int32Value.SerializeToString
         )

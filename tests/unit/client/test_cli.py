@@ -11,6 +11,7 @@ import yaml
 from google.rpc import error_details_pb2
 from typer.testing import CliRunner, Result
 
+from placewright.cli import exits
 from placewright.cli.app import app
 from placewright.v1 import job_pb2, pool_pb2
 from tests.unit.client.fake_service import FakeService, a_status, an_info
@@ -261,6 +262,85 @@ def test_queues_are_listed_with_who_holds_them(run: Run) -> None:
 
     assert run("queue", "release", "serving").stderr == "queue serving: not held\n"
     assert "olga" not in run("queues").stdout
+
+
+def test_prices_are_listed_by_pool(run: Run) -> None:
+    heads, row = [line.split() for line in run("prices").stdout.splitlines()]
+    assert heads == ["POOL", "ACCELERATOR", "MARKET", "FREE", "CHARGED", "MARGINAL", "SHADOW", "STATE"]
+    assert row == ["gcp-h100", "h100", "reserved", "24", "$2.50", "$0.00", "$7.25", "no", "launcher"]
+    assert run("prices", "-o", "name").stdout == "gcp-h100\n"
+
+
+def test_plan_shows_what_would_be_against_what_is(run: Run, tmp_path: Path) -> None:
+    pools = tmp_path / "pools.yaml"
+    pools.write_text(
+        """pools:
+- {id: more, accelerator: h100, provider: gcp, region: us-east5, market: reserved, launcher_id: gcp,
+   price_usd_per_accelerator_hour: 2.15, node_groups: [{nodes: 2, devices_per_node: 8}]}
+"""
+    )
+    job = tmp_path / "job.yaml"
+    job.write_text("{name: wanted, accelerators: h100:8, command: [train]}")
+
+    said = run("plan", str(job), "--pool", str(pools), "--quota", "research:h100=64", "--without-job", "a-1")
+
+    assert said.stderr == "planning ...\n"
+    figures, jobs, changes = (part.splitlines() for part in said.stdout.split("\n\n"))
+    assert figures[0].split() == ["PLAN", "BEFORE", "AFTER"]
+    assert figures[1].split() == ["replicas", "placed", "1", "1"]
+    assert figures[-1].split() == ["gap", "-", "4.8", "%"]
+    assert jobs[1].split()[:4] == ["wanted", "0", "more", "$16.00"]
+    assert changes[1].split()[:4] == ["main-0000-0", "more", "waits", "needs"]
+    assert changes[2] == "... and 2 more"
+
+
+def test_explain_tells_what_each_pool_says_and_what_would_let_it_in(run: Run) -> None:
+    lines = run("explain", "main-0000").stdout.splitlines()
+
+    assert lines[0] == "replica   main-0000-0"
+    assert lines[3].split() == ["POOL", "NEEDS", "FREE", "COSTS", "IS-WORTH", "VERDICT"]
+    assert lines[4].split()[:5] == ["gcp-h100", "8", "4", "$12.00", "$10.00"]
+    assert lines[6:] == [
+        "any one of these would let it in:",
+        "  the quota of cohort all raised by 16 h100",
+        "  $9.50 per accelerator-hour on pool gcp-h100",
+    ]
+
+
+def test_explain_tells_the_parts_of_a_placement(run: Run) -> None:
+    said = run("explain", "main-0000", "--replica", "1").stdout
+
+    assert "placed    8 h100 in gcp-h100 at $0.00/h; no other pool was possible\n" in said
+    assert ["price", "$-16.00"] in [line.split() for line in said.splitlines()]
+    assert ["sum", "$64.00"] in [line.split() for line in said.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("pools: []", "must have pools: with at least 1 item"),
+        ("pools: [", "not YAML"),
+        ("pools: [{id: a}]", "pools[0].accelerator must be given"),
+        ("pools: [{id: a, gpus: 8}]", "pools[0].gpus is no field of a pool"),
+    ],
+)
+def test_a_pool_file_that_cannot_be_read(run: Run, tmp_path: Path, text: str, told: str) -> None:
+    pools = tmp_path / "pools.yaml"
+    pools.write_text(text)
+
+    said = run("plan", "--pool", str(pools))
+
+    assert said.exit_code == exits.INVALID
+    assert str(pools) in said.stderr
+    assert told in said.stderr.replace(": must", " must").replace(": is", " is")
+
+
+def test_a_quota_that_cannot_be_read(run: Run) -> None:
+    said = run("plan", "--quota", "research=64")
+    assert (said.exit_code, said.stderr) == (
+        exits.INVALID,
+        "error: --quota must be QUEUE:RESOURCE=N such as research:h100=64, got 'research=64'\n",
+    )
 
 
 def test_a_queue_gets_quotas_that_are_shown_and_taken_away(run: Run, service: FakeService) -> None:

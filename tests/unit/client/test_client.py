@@ -28,6 +28,9 @@ from placewright import (
     RequestIdReused,
     ResourceExhausted,
     RunState,
+    SupposedPool,
+    SupposedQueue,
+    SupposedQuota,
     Unavailable,
 )
 from placewright.patience import ATTEMPTS_MAX
@@ -434,3 +437,76 @@ def test_a_closed_client_says_so(service: FakeService) -> None:
 
     with pytest.raises(PlacewrightError, match="closed"):
         client.health()
+
+
+def test_what_if_is_asked_and_told_whole(client: Any, service: FakeService) -> None:
+    spec = PoolSpec(
+        accelerator="h100",
+        provider="gcp",
+        region="us-east5",
+        zone="",
+        market="reserved",
+        price_usd_micros_per_accelerator_hour=2_000_000,
+        launcher_id="gcp",
+        node_groups=[NodeGroup(nodes=1, devices_per_node=8)],
+    )
+    quota = SupposedQuota(resource="h100", nominal=8, lending_limit=0)
+
+    answer = client.plan_jobs(
+        [Job(name="wanted", accelerators="h100:8", command=["train"])],
+        pools=[SupposedPool(pool_id="more", spec=spec)],
+        removed_pools=["lost"],
+        queues=[SupposedQueue(queue="research", quotas=[quota])],
+        left_out_jobs=["main-0007"],
+        timeout="5s",
+    )
+
+    (asked,) = service.requests["PlanJobs"]
+    assert [each.spec.name for each in asked.submissions] == ["wanted"]
+    assert (asked.pools[0].pool_id, asked.pools[0].spec.accelerator) == ("more", "h100")
+    assert (list(asked.removed_pool_ids), list(asked.left_out_job_ids)) == (["lost"], ["main-0007"])
+    sent = asked.queues[0].quotas[0]
+    assert (asked.queues[0].queue, sent.resource, sent.nominal, sent.lending_limit) == (
+        "research",
+        "h100",
+        8,
+        0,
+    )
+    assert not sent.HasField("borrowing_limit")
+    assert (answer.revision, answer.changes_left_out) == (7, 2)
+    assert (answer.before.bound_usd_micros_per_hour, answer.before.gap_permille) == (None, None)
+    assert (answer.after.bound_usd_micros_per_hour, answer.after.gap_permille) == (84_000_000, 48)
+    (job,) = answer.jobs
+    assert (job.name, job.replicas[0].index) == ("wanted", 0)
+    assert str(job.replicas[0].fate) == "8 h100 in more (reserved) at $16.00/h; no other pool was possible"
+    (change,) = answer.changes
+    assert change.before.placement.pool_id == "more"
+    assert str(change.after) == "waits: needs 8; jobs of more worth took the room (0 left in one pool)"
+
+
+def test_a_replica_is_explained_by_what_would_let_it_in_or_its_term(
+    client: Any, service: FakeService
+) -> None:
+    waits = client.explain_job("main-0000", timeout=5)
+    placed = client.explain_job("main-0000", replica=1).placed
+
+    assert not service.requests["ExplainJob"][0].HasField("replica_index")
+    assert (waits.replica_id, waits.revision, waits.placed) == ("main-0000-0", 7, None)
+    (pool,) = waits.waiting.pools
+    assert (pool.verdict, pool.accelerators_needed, pool.accelerators_free) == ("not_worth_the_price", 8, 4)
+    assert pool.cost_usd_micros_per_useful_hour == 12_000_000
+    assert [str(change) for change in waits.waiting.changes] == [
+        "the quota of cohort all raised by 16 h100",
+        "$9.50 per accelerator-hour on pool gcp-h100",
+    ]
+    assert placed.term_usd_micros_per_hour == 64_000_000
+    assert placed.value.term_usd_micros_per_hour == 70_000_000
+
+
+def test_prices_are_told_whole(client: Any) -> None:
+    (prices,) = client.prices()
+    assert (prices.pool_id, prices.market, prices.state) == ("gcp-h100", "reserved", "no_launcher")
+    assert prices.charged_usd_micros_per_accelerator_hour == 2_500_000
+    assert prices.marginal_usd_micros_per_accelerator_hour == 0
+    assert prices.shadow_usd_micros_per_accelerator_hour == 7_250_000
+    assert prices.accelerators_free == 24

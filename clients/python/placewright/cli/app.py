@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -12,9 +10,13 @@ from typer.core import TyperCommand
 from placewright.cli import exits
 from placewright.cli.brakes import brakes
 from placewright.cli.cordons import cordons
+from placewright.cli.explain import explain
+from placewright.cli.input import text_of
 from placewright.cli.options import AddressOption, OutputOption
 from placewright.cli.output import Output, print_event, print_many, print_one
 from placewright.cli.pins import pins
+from placewright.cli.plan import plan
+from placewright.cli.prices import prices
 from placewright.cli.queues import queues
 
 if TYPE_CHECKING:
@@ -68,6 +70,9 @@ app.add_typer(brakes)
 app.add_typer(cordons)
 app.add_typer(pins)
 app.add_typer(queues)
+app.add_typer(prices)
+app.add_typer(plan)
+app.add_typer(explain)
 
 
 @app.command()
@@ -270,17 +275,8 @@ def _jobs_of(file: str | None, flags: dict[str, object]) -> list[tuple[Document,
     if file is None:
         documents = [Document("flags", {})]
     else:
-        documents = read_documents(_text_of(file), "stdin" if file == "-" else file)
+        documents = read_documents(text_of(file), "stdin" if file == "-" else file)
     return [(document, job_of(document, flags)) for document in documents]
-
-
-def _text_of(file: str) -> str:
-    if file == "-":
-        return sys.stdin.read()
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        exits.refuse(f"cannot read {file}: {error}")
 
 
 def _submit_all(

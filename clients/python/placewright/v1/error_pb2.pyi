@@ -25,6 +25,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_OVERLOADED: _ClassVar[ErrorReason]
     ERROR_REASON_TOO_MANY_WATCHES: _ClassVar[ErrorReason]
     ERROR_REASON_WATCH_TOO_SLOW: _ClassVar[ErrorReason]
+    ERROR_REASON_OUT_OF_TIME: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_REQUEST: ErrorReason
 ERROR_REASON_NOT_FOUND: ErrorReason
@@ -44,3 +45,4 @@ ERROR_REASON_SERVICE_STOPPING: ErrorReason
 ERROR_REASON_OVERLOADED: ErrorReason
 ERROR_REASON_TOO_MANY_WATCHES: ErrorReason
 ERROR_REASON_WATCH_TOO_SLOW: ErrorReason
+ERROR_REASON_OUT_OF_TIME: ErrorReason

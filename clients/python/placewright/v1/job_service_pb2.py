@@ -24,56 +24,57 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from placewright.v1 import explanation_pb2 as placewright_dot_v1_dot_explanation__pb2
 from placewright.v1 import job_pb2 as placewright_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n placewright/v1/job_service.proto\x12\x0eplacewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x18placewright/v1/job.proto\"z\n\rJobSubmission\x12%\n\x04spec\x18\x01 \x01(\x0b\x32\x17.placewright.v1.JobSpec\x12.\n\x07payload\x18\x02 \x01(\x0b\x32\x1d.placewright.v1.LaunchPayload\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"E\n\x10SubmitJobRequest\x12\x31\n\nsubmission\x18\x01 \x01(\x0b\x32\x1d.placewright.v1.JobSubmission\"G\n\x11SubmitJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x10\n\x08revision\x18\x02 \x01(\x03\"G\n\x11SubmitJobsRequest\x12\x32\n\x0bsubmissions\x18\x01 \x03(\x0b\x32\x1d.placewright.v1.JobSubmission\"e\n\x10SubmitJobsResult\x12\"\n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.JobH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"Y\n\x12SubmitJobsResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .placewright.v1.SubmitJobsResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"5\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x14\n\x0cmin_revision\x18\x02 \x01(\x03\"2\n\x0eGetJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\"d\n\tJobFilter\x12\x0e\n\x06queues\x18\x01 \x03(\t\x12(\n\x06phases\x18\x02 \x03(\x0e\x32\x18.placewright.v1.JobPhase\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07job_ids\x18\x04 \x03(\t\"y\n\x0fListJobsRequest\x12)\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x19.placewright.v1.JobFilter\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x03\"x\n\x10ListJobsResponse\x12!\n\x04jobs\x18\x01 \x03(\x0b\x32\x13.placewright.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x0cwatch_cursor\x18\x03 \x01(\t\x12\x12\n\ntotal_size\x18\x04 \x01(\x05\"T\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"G\n\x11\x43\x61ncelJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x10\n\x08revision\x18\x02 \x01(\x03\"D\n\x0eHoldJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"E\n\x0fHoldJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x10\n\x08revision\x18\x02 \x01(\x03\"7\n\x11ReleaseJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"H\n\x12ReleaseJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x84\x01\n\x10WatchJobsRequest\x12)\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x19.placewright.v1.JobFilter\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x35\n\x12heartbeat_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x85\x01\n\x11WatchJobsResponse\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.placewright.v1.WatchEventKind\x12 \n\x03job\x18\x02 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x03*\xcb\x01\n\x0eWatchEventKind\x12 \n\x1cWATCH_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18WATCH_EVENT_KIND_CHANGED\x10\x01\x12\x1c\n\x18WATCH_EVENT_KIND_REMOVED\x10\x02\x12 \n\x1cWATCH_EVENT_KIND_INITIAL_END\x10\x03\x12\x1e\n\x1aWATCH_EVENT_KIND_HEARTBEAT\x10\x04\x12\x19\n\x15WATCH_EVENT_KIND_LEFT\x10\x05\x32\x92\x05\n\nJobService\x12P\n\tSubmitJob\x12 .placewright.v1.SubmitJobRequest\x1a!.placewright.v1.SubmitJobResponse\x12S\n\nSubmitJobs\x12!.placewright.v1.SubmitJobsRequest\x1a\".placewright.v1.SubmitJobsResponse\x12G\n\x06GetJob\x12\x1d.placewright.v1.GetJobRequest\x1a\x1e.placewright.v1.GetJobResponse\x12M\n\x08ListJobs\x12\x1f.placewright.v1.ListJobsRequest\x1a .placewright.v1.ListJobsResponse\x12P\n\tCancelJob\x12 .placewright.v1.CancelJobRequest\x1a!.placewright.v1.CancelJobResponse\x12J\n\x07HoldJob\x12\x1e.placewright.v1.HoldJobRequest\x1a\x1f.placewright.v1.HoldJobResponse\x12S\n\nReleaseJob\x12!.placewright.v1.ReleaseJobRequest\x1a\".placewright.v1.ReleaseJobResponse\x12R\n\tWatchJobs\x12 .placewright.v1.WatchJobsRequest\x1a!.placewright.v1.WatchJobsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n placewright/v1/job_service.proto\x12\x0eplacewright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a placewright/v1/explanation.proto\x1a\x18placewright/v1/job.proto\"z\n\rJobSubmission\x12%\n\x04spec\x18\x01 \x01(\x0b\x32\x17.placewright.v1.JobSpec\x12.\n\x07payload\x18\x02 \x01(\x0b\x32\x1d.placewright.v1.LaunchPayload\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"E\n\x10SubmitJobRequest\x12\x31\n\nsubmission\x18\x01 \x01(\x0b\x32\x1d.placewright.v1.JobSubmission\"G\n\x11SubmitJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x10\n\x08revision\x18\x02 \x01(\x03\"G\n\x11SubmitJobsRequest\x12\x32\n\x0bsubmissions\x18\x01 \x03(\x0b\x32\x1d.placewright.v1.JobSubmission\"e\n\x10SubmitJobsResult\x12\"\n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.JobH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"Y\n\x12SubmitJobsResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .placewright.v1.SubmitJobsResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"5\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x14\n\x0cmin_revision\x18\x02 \x01(\x03\"2\n\x0eGetJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\"d\n\tJobFilter\x12\x0e\n\x06queues\x18\x01 \x03(\t\x12(\n\x06phases\x18\x02 \x03(\x0e\x32\x18.placewright.v1.JobPhase\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07job_ids\x18\x04 \x03(\t\"y\n\x0fListJobsRequest\x12)\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x19.placewright.v1.JobFilter\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x03\"x\n\x10ListJobsResponse\x12!\n\x04jobs\x18\x01 \x03(\x0b\x32\x13.placewright.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x0cwatch_cursor\x18\x03 \x01(\t\x12\x12\n\ntotal_size\x18\x04 \x01(\x05\"T\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"G\n\x11\x43\x61ncelJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x10\n\x08revision\x18\x02 \x01(\x03\"D\n\x0eHoldJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"E\n\x0fHoldJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x10\n\x08revision\x18\x02 \x01(\x03\"7\n\x11ReleaseJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"H\n\x12ReleaseJobResponse\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x84\x01\n\x10WatchJobsRequest\x12)\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x19.placewright.v1.JobFilter\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x35\n\x12heartbeat_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x85\x01\n\x11WatchJobsResponse\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.placewright.v1.WatchEventKind\x12 \n\x03job\x18\x02 \x01(\x0b\x32\x13.placewright.v1.Job\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x03*\xcb\x01\n\x0eWatchEventKind\x12 \n\x1cWATCH_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18WATCH_EVENT_KIND_CHANGED\x10\x01\x12\x1c\n\x18WATCH_EVENT_KIND_REMOVED\x10\x02\x12 \n\x1cWATCH_EVENT_KIND_INITIAL_END\x10\x03\x12\x1e\n\x1aWATCH_EVENT_KIND_HEARTBEAT\x10\x04\x12\x19\n\x15WATCH_EVENT_KIND_LEFT\x10\x05\x32\xe7\x05\n\nJobService\x12P\n\tSubmitJob\x12 .placewright.v1.SubmitJobRequest\x1a!.placewright.v1.SubmitJobResponse\x12S\n\nSubmitJobs\x12!.placewright.v1.SubmitJobsRequest\x1a\".placewright.v1.SubmitJobsResponse\x12G\n\x06GetJob\x12\x1d.placewright.v1.GetJobRequest\x1a\x1e.placewright.v1.GetJobResponse\x12M\n\x08ListJobs\x12\x1f.placewright.v1.ListJobsRequest\x1a .placewright.v1.ListJobsResponse\x12P\n\tCancelJob\x12 .placewright.v1.CancelJobRequest\x1a!.placewright.v1.CancelJobResponse\x12J\n\x07HoldJob\x12\x1e.placewright.v1.HoldJobRequest\x1a\x1f.placewright.v1.HoldJobResponse\x12S\n\nReleaseJob\x12!.placewright.v1.ReleaseJobRequest\x1a\".placewright.v1.ReleaseJobResponse\x12S\n\nExplainJob\x12!.placewright.v1.ExplainJobRequest\x1a\".placewright.v1.ExplainJobResponse\x12R\n\tWatchJobs\x12 .placewright.v1.WatchJobsRequest\x1a!.placewright.v1.WatchJobsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'placewright.v1.job_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WATCHEVENTKIND']._serialized_start=1827
-  _globals['_WATCHEVENTKIND']._serialized_end=2030
-  _globals['_JOBSUBMISSION']._serialized_start=135
-  _globals['_JOBSUBMISSION']._serialized_end=257
-  _globals['_SUBMITJOBREQUEST']._serialized_start=259
-  _globals['_SUBMITJOBREQUEST']._serialized_end=328
-  _globals['_SUBMITJOBRESPONSE']._serialized_start=330
-  _globals['_SUBMITJOBRESPONSE']._serialized_end=401
-  _globals['_SUBMITJOBSREQUEST']._serialized_start=403
-  _globals['_SUBMITJOBSREQUEST']._serialized_end=474
-  _globals['_SUBMITJOBSRESULT']._serialized_start=476
-  _globals['_SUBMITJOBSRESULT']._serialized_end=577
-  _globals['_SUBMITJOBSRESPONSE']._serialized_start=579
-  _globals['_SUBMITJOBSRESPONSE']._serialized_end=668
-  _globals['_GETJOBREQUEST']._serialized_start=670
-  _globals['_GETJOBREQUEST']._serialized_end=723
-  _globals['_GETJOBRESPONSE']._serialized_start=725
-  _globals['_GETJOBRESPONSE']._serialized_end=775
-  _globals['_JOBFILTER']._serialized_start=777
-  _globals['_JOBFILTER']._serialized_end=877
-  _globals['_LISTJOBSREQUEST']._serialized_start=879
-  _globals['_LISTJOBSREQUEST']._serialized_end=1000
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1002
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1122
-  _globals['_CANCELJOBREQUEST']._serialized_start=1124
-  _globals['_CANCELJOBREQUEST']._serialized_end=1208
-  _globals['_CANCELJOBRESPONSE']._serialized_start=1210
-  _globals['_CANCELJOBRESPONSE']._serialized_end=1281
-  _globals['_HOLDJOBREQUEST']._serialized_start=1283
-  _globals['_HOLDJOBREQUEST']._serialized_end=1351
-  _globals['_HOLDJOBRESPONSE']._serialized_start=1353
-  _globals['_HOLDJOBRESPONSE']._serialized_end=1422
-  _globals['_RELEASEJOBREQUEST']._serialized_start=1424
-  _globals['_RELEASEJOBREQUEST']._serialized_end=1479
-  _globals['_RELEASEJOBRESPONSE']._serialized_start=1481
-  _globals['_RELEASEJOBRESPONSE']._serialized_end=1553
-  _globals['_WATCHJOBSREQUEST']._serialized_start=1556
-  _globals['_WATCHJOBSREQUEST']._serialized_end=1688
-  _globals['_WATCHJOBSRESPONSE']._serialized_start=1691
-  _globals['_WATCHJOBSRESPONSE']._serialized_end=1824
-  _globals['_JOBSERVICE']._serialized_start=2033
-  _globals['_JOBSERVICE']._serialized_end=2691
+  _globals['_WATCHEVENTKIND']._serialized_start=1861
+  _globals['_WATCHEVENTKIND']._serialized_end=2064
+  _globals['_JOBSUBMISSION']._serialized_start=169
+  _globals['_JOBSUBMISSION']._serialized_end=291
+  _globals['_SUBMITJOBREQUEST']._serialized_start=293
+  _globals['_SUBMITJOBREQUEST']._serialized_end=362
+  _globals['_SUBMITJOBRESPONSE']._serialized_start=364
+  _globals['_SUBMITJOBRESPONSE']._serialized_end=435
+  _globals['_SUBMITJOBSREQUEST']._serialized_start=437
+  _globals['_SUBMITJOBSREQUEST']._serialized_end=508
+  _globals['_SUBMITJOBSRESULT']._serialized_start=510
+  _globals['_SUBMITJOBSRESULT']._serialized_end=611
+  _globals['_SUBMITJOBSRESPONSE']._serialized_start=613
+  _globals['_SUBMITJOBSRESPONSE']._serialized_end=702
+  _globals['_GETJOBREQUEST']._serialized_start=704
+  _globals['_GETJOBREQUEST']._serialized_end=757
+  _globals['_GETJOBRESPONSE']._serialized_start=759
+  _globals['_GETJOBRESPONSE']._serialized_end=809
+  _globals['_JOBFILTER']._serialized_start=811
+  _globals['_JOBFILTER']._serialized_end=911
+  _globals['_LISTJOBSREQUEST']._serialized_start=913
+  _globals['_LISTJOBSREQUEST']._serialized_end=1034
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1036
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1156
+  _globals['_CANCELJOBREQUEST']._serialized_start=1158
+  _globals['_CANCELJOBREQUEST']._serialized_end=1242
+  _globals['_CANCELJOBRESPONSE']._serialized_start=1244
+  _globals['_CANCELJOBRESPONSE']._serialized_end=1315
+  _globals['_HOLDJOBREQUEST']._serialized_start=1317
+  _globals['_HOLDJOBREQUEST']._serialized_end=1385
+  _globals['_HOLDJOBRESPONSE']._serialized_start=1387
+  _globals['_HOLDJOBRESPONSE']._serialized_end=1456
+  _globals['_RELEASEJOBREQUEST']._serialized_start=1458
+  _globals['_RELEASEJOBREQUEST']._serialized_end=1513
+  _globals['_RELEASEJOBRESPONSE']._serialized_start=1515
+  _globals['_RELEASEJOBRESPONSE']._serialized_end=1587
+  _globals['_WATCHJOBSREQUEST']._serialized_start=1590
+  _globals['_WATCHJOBSREQUEST']._serialized_end=1722
+  _globals['_WATCHJOBSRESPONSE']._serialized_start=1725
+  _globals['_WATCHJOBSRESPONSE']._serialized_end=1858
+  _globals['_JOBSERVICE']._serialized_start=2067
+  _globals['_JOBSERVICE']._serialized_end=2810
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from placewright.v1 import explanation_pb2 as placewright_dot_v1_dot_explanation__pb2
 from placewright.v1 import job_service_pb2 as placewright_dot_v1_dot_job__service__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
@@ -70,6 +71,11 @@ class JobServiceStub:
                 request_serializer=placewright_dot_v1_dot_job__service__pb2.ReleaseJobRequest.SerializeToString,
                 response_deserializer=placewright_dot_v1_dot_job__service__pb2.ReleaseJobResponse.FromString,
                 _registered_method=True)
+        self.ExplainJob = channel.unary_unary(
+                '/placewright.v1.JobService/ExplainJob',
+                request_serializer=placewright_dot_v1_dot_explanation__pb2.ExplainJobRequest.SerializeToString,
+                response_deserializer=placewright_dot_v1_dot_explanation__pb2.ExplainJobResponse.FromString,
+                _registered_method=True)
         self.WatchJobs = channel.unary_stream(
                 '/placewright.v1.JobService/WatchJobs',
                 request_serializer=placewright_dot_v1_dot_job__service__pb2.WatchJobsRequest.SerializeToString,
@@ -131,6 +137,15 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainJob(self, request, context):
+        """ExplainJob says why a replica of the job waits, what every pool says to it and which single changes would admit it,
+        or why it is where it is. For what waits it makes plans, in the process that answers PlanJobs, with the same limits
+        and deadlines.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchJobs(self, request, context):
         """WatchJobs streams jobs as they change. A job's states may be skipped, its newest never is; events
         come at least once, and cursors never go back.
@@ -176,6 +191,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ReleaseJob,
                     request_deserializer=placewright_dot_v1_dot_job__service__pb2.ReleaseJobRequest.FromString,
                     response_serializer=placewright_dot_v1_dot_job__service__pb2.ReleaseJobResponse.SerializeToString,
+            ),
+            'ExplainJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainJob,
+                    request_deserializer=placewright_dot_v1_dot_explanation__pb2.ExplainJobRequest.FromString,
+                    response_serializer=placewright_dot_v1_dot_explanation__pb2.ExplainJobResponse.SerializeToString,
             ),
             'WatchJobs': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchJobs,
@@ -373,6 +393,33 @@ class JobService:
             '/placewright.v1.JobService/ReleaseJob',
             placewright_dot_v1_dot_job__service__pb2.ReleaseJobRequest.SerializeToString,
             placewright_dot_v1_dot_job__service__pb2.ReleaseJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/placewright.v1.JobService/ExplainJob',
+            placewright_dot_v1_dot_explanation__pb2.ExplainJobRequest.SerializeToString,
+            placewright_dot_v1_dot_explanation__pb2.ExplainJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
