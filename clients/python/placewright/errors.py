@@ -20,7 +20,7 @@ PlacewrightError
 The `reason` of an error is a stable word for programs, from error.proto: INVALID_REQUEST, NOT_FOUND,
 REQUEST_ID_REUSED, ILLEGAL_TRANSITION, NOT_ALLOWED, UNAUTHENTICATED, QUEUE_FULL, STALE_ETAG, STALE_SESSION,
 STALE_RUN_TOKEN, CURSOR_TOO_OLD, STORE_UNAVAILABLE, NOT_CAUGHT_UP, SERVICE_STOPPING, OVERLOADED,
-TOO_MANY_WATCHES, WATCH_TOO_SLOW or INTERNAL.
+TOO_MANY_WATCHES, WATCH_TOO_SLOW, OUT_OF_TIME or INTERNAL.
 
 After `Unavailable` and `DeadlineExceeded` of a write, repeat it with `request_id=error.request_id`:
 what was already done is then not done again.
