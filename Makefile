@@ -24,7 +24,7 @@ demo: setup ## run a scheduler, a launcher and sample jobs on this machine
 .PHONY: test
 test: setup ## run every test (under 10 minutes on 2 cores)
 	@.ci/test-servers
-	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile --durations=15 --durations-min=1
+	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadgroup --durations=15 --durations-min=1
 
 .PHONY: fuzz
 fuzz: setup ## send the service and its readers far more nonsense than `make test` does

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def run_workload(client: Client, prometheus: Prometheus) -> None:
-    """Jobs that succeed, fail, are cancelled and wait, and calls that are refused."""
+    """Jobs that succeed, fail, are cancelled, preempted and wait, and calls that are refused."""
     prometheus.wait_for('placewright_launcher_sessions{state="live"}', timeout_s=SETTLE_S_MAX)
     prometheus.wait_for("placewright_pool_open", timeout_s=SETTLE_S_MAX)
     long_ones = [client.submit(job) for job in lasting_jobs()]
@@ -34,11 +34,26 @@ def run_workload(client: Client, prometheus: Prometheus) -> None:
     done = [client.submit(job) for job in short_jobs()]
     for handle in done:
         handle.wait(timeout=SETTLE_S_MAX)
+    preempt(client)
     long_ones[0].cancel("enough")
     refuse(client)
     prometheus.wait_for('placewright_jobs_finished_total{phase="cancelled"}', timeout_s=SETTLE_S_MAX)
     prometheus.wait_for('placewright_replicas{state="running"}', timeout_s=SETTLE_S_MAX)
     prometheus.wait_for('rate(placewright_rpc_requests_total{code="NOT_FOUND"}[15s])', timeout_s=SETTLE_S_MAX)
+
+
+def preempt(client: Client) -> None:
+    """A worthier job takes the pool that another has for itself."""
+    for name in ("batch", "frontier"):
+        job = Job(
+            name=f"whole-{name}",
+            queue="research",
+            priority_class=name,
+            accelerators="b200:128",
+            pools=["lambda-b200-reserved"],
+            command=["sleep", "600"],
+        )
+        client.submit(job).wait(until="running", timeout=SETTLE_S_MAX)
 
 
 def short_jobs() -> list[Job]:
@@ -145,10 +160,11 @@ def test_a_board_shows_what_happened(prometheus: Prometheus) -> None:
         return prometheus.values(query, window_s=5)[-1]
 
     assert last("sum(placewright_leader)") == 1
-    assert last('sum(placewright_replicas{state="waiting"})') == 3
+    prometheus.wait_for('sum(placewright_replicas{state="waiting"}) == 4', timeout_s=SETTLE_S_MAX)
     assert last('placewright_run_outcomes_total{end_reason="user_error"}') == 1
     assert last('placewright_run_outcomes_total{end_reason="succeeded"}') == 3
     assert last('placewright_jobs_finished_total{phase="cancelled"}') == 1
     assert last('placewright_deferred_replicas{reason="fits_no_pool"}') == 2
     assert last('placewright_deferred_replicas{reason="not_worth_the_price"}') == 1
+    assert last("sum(placewright_preemptions_total)") == 1
     assert last("sum(placewright_deferred_replicas) - sum(placewright_replicas{state='waiting'})") == 0

@@ -434,6 +434,7 @@ CASES = [
         faults=SHORT_OUTAGES,
         pools={"lease_duration_ms": 12_000},
         broken=[(Expiry, "_restart_after_gap", lambda _: None)],
+        first_seed=15,
     ),
     Case(
         id="guard_that_looks_at_one_instant_only",
@@ -446,7 +447,7 @@ CASES = [
     Case(
         id="leader_that_does_not_catch_up_first",
         finds="grew from|live",
-        first_seed=20,
+        first_seed=35,
         faults=Faults(lag_ms=8_000, crash_permille=15, store_error_permille=40),
         broken=[(Cycle, "_catch_up", nothing)],
     ),
@@ -456,7 +457,7 @@ CASES = [
         faults=Faults(request_lost_permille=400, reply_lost_permille=400),
         world={"leases_change_every_ms": 15_000},
         pools={"self_fencing": True},
-        first_seed=55,
+        first_seed=62,
         broken=[(sessions, "lease_duration_ms", shortest_lease_at_once)],
     ),
     Case(
@@ -474,6 +475,7 @@ CASES = [
         finds="live at once|started twice|beyond the (node|one of a slice)",
         faults=LOST_TAILS,
         broken=[(quarantine, "awaited", lambda _: []), (snapshot, "awaited", lambda _: [])],
+        first_seed=30,
     ),
     Case(
         id="run_token_given_twice",
@@ -542,6 +544,7 @@ CASES = [
         finds="times within an hour|were within an hour",
         world={"disruption": replace(TIGHT, fleet_stops_per_hour_max=1)},
         broken=[(preemption_moves, "remembered", lambda replica, *_, **__: replica)],
+        first_seed=18,
     ),
     Case(
         id="room_that_something_waits_for_given_out_at_once",
