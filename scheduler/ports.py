@@ -73,17 +73,21 @@ class Leadership(Protocol):
         """Give the lease up, if it is still this one."""
 
 
-class Planner(Protocol):
+class StateCopy(Protocol):
+    """What has a copy of the state of its own."""
+
+    async def reset(self, state: State) -> None:
+        """Replace the copy."""
+
+    async def observe(self, commits: Sequence[Commit]) -> None:
+        """Bring the copy up to date; called in order and without a gap."""
+
+
+class Planner(StateCopy, Protocol):
     """Planning, wherever it runs, over its own copy of the state.
 
     Every plan it yields has passed `planning.verify`.
     """
-
-    async def reset(self, state: State) -> None:
-        """Replace the planner's copy of the state."""
-
-    async def observe(self, commits: Sequence[Commit]) -> None:
-        """Bring the copy up to date; called in order and without a gap."""
 
     def plan(self, *, now_ms: int, limits: WorkLimits) -> AsyncGenerator[Plan, None]:
         """The floor first, then the improved plan, for the copy as it is at the call.
@@ -98,14 +102,8 @@ class Planner(Protocol):
     async def close(self) -> None: ...
 
 
-class WhatIfPlanner(Protocol):
+class WhatIfPlanner(StateCopy, Protocol):
     """Answers what-if questions over its own copy of the state, one at a time. Its plans are verified."""
-
-    async def reset(self, state: State) -> None:
-        """As of `Planner`."""
-
-    async def observe(self, commits: Sequence[Commit]) -> None:
-        """As of `Planner`."""
 
     async def what_if(self, hypotheses: Hypotheses, *, now_ms: int, limits: WorkLimits) -> WhatIf:
         """How the plan for the copy as it is would differ. Cancelled, it stops working on it.

@@ -18,8 +18,8 @@ from placewright import (
     Unavailable,
     WatchEventKind,
 )
+from scheduler.bench.running_cell import WITHIN_S, Cell, a_pool, wait_until
 from tests.ledger import TASK, Ledger
-from tests.processes import WITHIN_S, Cell, a_pool, wait_until
 
 SUBMIT_EVERY_S = 0.15
 OBSERVE_EVERY_S = 0.2

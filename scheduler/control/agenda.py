@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
+from scheduler.mirror.backlog import Backlog
 from scheduler.model.brakes import Freeze
 from scheduler.model.job import Job
 from scheduler.model.pool import Pool
@@ -14,7 +15,6 @@ from scheduler.model.session import LauncherSession
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
 
-UNSEEN_MAX = 10_000  # commits; beyond, giving the planner the whole state is cheaper than keeping them
 CALLING_WHEN_REMOVED = frozenset({Kind.POOL, Kind.FREEZE, Kind.QUEUE, Kind.COHORT})
 
 
@@ -24,18 +24,16 @@ class Agenda:
     Attributes:
         changed: something other than a renewal or the leader's own notes was written.
         plan_due: something was written that can change what should be placed where.
-        unseen: commits that the planner has not been given yet.
-        planner_is_stale: the planner must be given the whole state.
+        backlog: what the planner has not been given yet.
     """
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
         self.plan_due = True
-        self.planner_is_stale = True
-        self.unseen: list[Commit] = []
+        self.backlog = Backlog()
 
     def committed(self, commits: Sequence[Commit]) -> None:
-        self._note_for_planner(commits)
+        self.backlog.committed(commits)
         records = [record for commit in commits for record in commit.records]
         removed = any(key.kind in CALLING_WHEN_REMOVED for commit in commits for key in commit.removed)
         calls = removed or any(calls_for_plan(record) for record in records)
@@ -43,20 +41,13 @@ class Agenda:
         if calls or any(isinstance(record.entity, Job | Replica | Run) for record in records):
             self.changed.set()
 
-    def _note_for_planner(self, commits: Sequence[Commit]) -> None:
-        if not self.planner_is_stale:
-            self.unseen += commits
-        if len(self.unseen) > UNSEEN_MAX:
-            self.planner_is_stale = True
-            self.unseen.clear()
-
     def reloaded(self, _state: State) -> None:
         self.start_over()
 
     def start_over(self) -> None:
         """Take nothing for known."""
-        self.plan_due = self.planner_is_stale = True
-        self.unseen.clear()
+        self.plan_due = True
+        self.backlog.start_over()
         self.changed.set()
 
 

@@ -37,7 +37,7 @@ class PlanMaker:
         return max(0, self._due_ms - self._tools.clock.monotonic_ms())
 
     async def plan_if_due(self) -> None:
-        if self._agenda.planner_is_stale:
+        if self._agenda.backlog.is_stale:
             await self._inform_planner()  # before anything waits: starting the planner takes a while
         due_in_ms = self.due_in_ms()
         if due_in_ms is None:
@@ -56,7 +56,7 @@ class PlanMaker:
             plan = await self._best_plan(now_ms)
         except PlannerFailed as error:
             log.error("planner_failed", error=str(error))
-            self._agenda.planner_is_stale = True
+            self._agenda.backlog.start_over()
             plan = None
         if plan is None or self._tools.mirror.state.history != history:  # what it took for free may be in use
             self._due_ms = self._tools.clock.monotonic_ms() + PLAN_RETRY_MS
@@ -70,14 +70,7 @@ class PlanMaker:
         return min([REPLAN_AFTER_MS, *back_offs])
 
     async def _inform_planner(self) -> None:
-        agenda, planner = self._agenda, self._tools.planner
-        if agenda.planner_is_stale:
-            agenda.planner_is_stale = False
-            agenda.unseen.clear()
-            await planner.reset(self._tools.mirror.state)
-        else:
-            commits, agenda.unseen = agenda.unseen, []
-            await planner.observe(commits)
+        await self._agenda.backlog.give(self._tools.planner, self._tools.mirror.state)
 
     async def _best_plan(self, now_ms: int) -> Plan | None:
         """The improved plan, or, when it takes too long, the last verified one; None if there is none."""

@@ -31,6 +31,7 @@ QUEUES_WITH_SPEC_MAX = 1_000  # each is a row of every plan, per resource
 COHORTS_MAX = 1_000
 COHORT_DEPTH_MAX = 8
 CHANGES_PER_TRANSACTION_MAX = 128
+GUARANTEE_FACTOR = 3  # a replica may remove at most so many times its own useful size of lower classes
 VICTIMS_PER_STEP_MAX = 60  # two changes each, beside those of a placement, in one transaction
 GRACE_PERIOD_MS_DEFAULT = 30_000
 LEASE_DURATION_MS_DEFAULT = 300_000

@@ -1,7 +1,6 @@
 """One run of the planner over a state: each plan is verified before anyone sees it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TypedDict
 
 from scheduler.codec.commits import commits_of
@@ -13,9 +12,9 @@ from scheduler.model.plan import Plan, Snapshot, WorkLimits
 from scheduler.model.priority import PriorityClass
 from scheduler.model.state import State
 from scheduler.model.whatif import Hypotheses, WhatIf
-from scheduler.planning import explaining, whatif
+from scheduler.planning import explanation, whatif
 from scheduler.planning.planner import plans
-from scheduler.planning.snapshot import running_replicas, snapshot_of
+from scheduler.planning.snapshot import snapshot_of
 from scheduler.planning.verify import violations
 
 VIOLATIONS_SHOWN_MAX = 5
@@ -66,10 +65,7 @@ def what_if(
     """
     snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes, disruption=disruption)
     live = whatif.touched(state, hypotheses)
-    there = whatif.supposed(snapshot, hypotheses, live)
-    gone = {each.run.id for each in live}
-    running = running_replicas(state, there.waiting, priority_classes)  # hypothetical jobs may preempt more
-    there = replace(there, running=tuple(each for each in running if each.run.id not in gone))
+    there = whatif.supposed_with_runs(state, snapshot, hypotheses, live)
     before, after = (
         whatif.Planned(snapshot=each, plan=best_plan(each, limits=limits)) for each in (snapshot, there)
     )
@@ -93,7 +89,7 @@ def why_waiting(
     snapshot = snapshot_of(state, now_ms=now_ms, priority_classes=priority_classes, disruption=disruption)
     if all(each.replica.id != replica_id for each in snapshot.waiting):
         return None
-    return explaining.why_waiting(snapshot, replica_id, lambda each: best_plan(each, limits=limits))
+    return explanation.why_waiting(snapshot, replica_id, lambda each: best_plan(each, limits=limits))
 
 
 def best_plan(snapshot: Snapshot, *, limits: WorkLimits) -> Plan:

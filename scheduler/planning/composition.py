@@ -23,7 +23,7 @@ from scheduler.model.queue import CohortName
 from scheduler.model.records import Key, Kind
 from scheduler.model.run import Placement
 from scheduler.model.transaction import Check, IsAbsent, IsAt, IsPlannedAt
-from scheduler.planning.explanation import accelerators_left, deferrals_of
+from scheduler.planning.deferrals import accelerators_left, deferrals_of
 from scheduler.planning.greedy import left_after
 from scheduler.planning.nodes import assigned, gang_of
 from scheduler.planning.preemption import Repaired, Slot, Stopped, repaired

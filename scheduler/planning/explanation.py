@@ -1,171 +1,153 @@
-"""Explanation: why each replica that got no place waits, with the numbers of this plan."""
+"""Explanation: why one replica waits, pool by pool, and changes that admit it, found by replanning."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-
-from scheduler.model.brakes import Freeze, FreezeScope
-from scheduler.model.deferral import Deferral, DeferralReason, PoolVerdict, QuotaShortage
-from scheduler.model.ids import QueueName, ReplicaId
-from scheduler.model.queue import CohortName
-from scheduler.planning.bundles import Bundle
-from scheduler.planning.eligibility import is_allowed
-from scheduler.planning.problem import Left, Problem
-from scheduler.planning.quotas import QuotaTrees
-
-STRUCTURAL = (
-    PoolVerdict.OTHER_ACCELERATOR,
-    PoolVerdict.PINNED_ELSEWHERE,
-    PoolVerdict.EXCLUDED_BY_CONSTRAINTS,
-    PoolVerdict.TOO_BIG,
+from scheduler.model.deferral import Deferral, PoolVerdict
+from scheduler.model.explanation import Change, PoolAnswer, TermParts, WhyWaiting
+from scheduler.model.ids import PoolId, ReplicaId
+from scheduler.model.job import Alternative
+from scheduler.model.plan import Plan, Snapshot, WaitingReplica
+from scheduler.planning.admitting_changes import Changed, Growth, growths, single_changes
+from scheduler.planning.bundles import Bundle, bundle_of
+from scheduler.planning.candidates import (
+    Surveyor,
+    candidates_in,
+    fitting_ways,
+    verdict_before_price,
+    verdict_of,
 )
-CLOSED = (PoolVerdict.CORDONED, PoolVerdict.FROZEN, PoolVerdict.NO_LAUNCHER)
+from scheduler.planning.quotas import quotas_of
+from scheduler.planning.room import room_of
+from scheduler.planning.worth import Work, cost_usd_micros_per_useful_hour, term_usd_micros_per_hour
+
+REPLANS_MAX = 40  # for one question
+DOUBLINGS_MAX = 4
+
+Replan = Callable[[Snapshot], Plan]
 
 
-class Outcome(Protocol):
-    """What a plan leaves.
+def why_waiting(snapshot: Snapshot, replica_id: ReplicaId, replan: Replan) -> WhyWaiting:
+    """All there is to say; `replan` gives a verified plan."""
+    waiting = next(each for each in snapshot.waiting if each.replica.id == replica_id)
+    plan = replan(snapshot)
+    pools = pool_answers(snapshot, waiting, plan)
+    deferral = dict(plan.deferrals).get(replica_id)
+    placements = {place.replica_id: place.placement for place in plan.places}
+    search = Search(snapshot, waiting, replan)
+    changes = () if deferral is None else tuple(search.admitting(pools, deferral))
+    return WhyWaiting(
+        revision=snapshot.revision,
+        replica_id=replica_id,
+        job_id=waiting.job.id,
+        deferral=deferral,
+        placement=placements.get(replica_id),
+        worth_usd_micros_per_useful_hour=bundle_of([waiting], snapshot).work.worth,
+        pools=pools,
+        changes=changes,
+        changes_tried=search.replans,
+    )
+
+
+class Search:
+    """Looks for changes of one snapshot that admit one replica.
 
     Attributes:
-        left: by bundle, the last so many have no place.
-        quotas: what is left of quotas and shares.
-        held_back: bundles that the disruption budget keeps waiting.
+        replans: plans made so far; at most `REPLANS_MAX`.
     """
 
-    @property
-    def left(self) -> Sequence[int]: ...
-    @property
-    def quotas(self) -> QuotaTrees: ...
-    @property
-    def held_back(self) -> Collection[int]: ...
+    def __init__(self, snapshot: Snapshot, waiting: WaitingReplica, replan: Replan) -> None:
+        self._snapshot, self._waiting, self._replan = snapshot, waiting, replan
+        self.replans = 0
 
+    def admitting(self, pools: Sequence[PoolAnswer], deferral: Deferral) -> Iterator[Change]:
+        """Each has been made alone and replanned, and the replica was placed."""
+        for changed in single_changes(self._snapshot, self._waiting, pools):
+            if self._admits(changed):
+                yield changed.change
+        for growth in growths(self._snapshot, self._waiting, pools, deferral):
+            found = self._least(growth)
+            if found is not None:
+                yield found
 
-def deferrals_of(
-    problem: Problem, outcome: Outcome, accelerators: list[int]
-) -> tuple[tuple[ReplicaId, Deferral], ...]:
-    """A deferral for every replica without a place, by replica id; made once per bundle.
+    def _admits(self, changed: Changed) -> bool:
+        if self.replans == REPLANS_MAX:
+            return False
+        self.replans += 1
+        plan = self._replan(changed.snapshot)
+        return any(place.replica_id == self._waiting.replica.id for place in plan.places)
 
-    `accelerators`: free after the plan, by pool.
-    """
-    found: list[tuple[ReplicaId, Deferral]] = []
-    for number, bundle in enumerate(problem.bundles):
-        waiting = outcome.left[number] if bundle.may_be_placed else len(bundle.replicas)
-        if waiting:
-            deferral = deferral_of(
-                problem, number, accelerators, quota_shortage(problem, number, outcome.quotas)
-            )
-            if number in outcome.held_back:
-                deferral = replace(
-                    deferral, reason=DeferralReason.DISRUPTION_BUDGET, freeze=None, pool_id=None, quota=None
-                )
-            found.extend((each.replica.id, deferral) for each in bundle.replicas[-waiting:])
-    return tuple(sorted(found, key=lambda each: each[0]))
-
-
-def deferral_of(
-    problem: Problem, number: int, accelerators: list[int], shortage: QuotaShortage | None
-) -> Deferral:
-    bundle, survey = problem.bundles[number], problem.survey
-    verdicts = survey.verdicts[number] if bundle.may_be_placed else {}
-    reason = reason_of(bundle, verdicts, is_over_quota=shortage is not None)
-    return Deferral(
-        reason=reason,
-        verdicts=tuple((verdict, verdicts[verdict]) for verdict in PoolVerdict if verdicts.get(verdict)),
-        accelerators_needed=min(way.accelerators for way in bundle.spec.alternatives),
-        accelerators_free_max=max((accelerators[pool] for pool in survey.holders[number]), default=0),
-        cheapest_cost_usd_micros_per_useful_hour=survey.cheapest[number],
-        worth_usd_micros_per_useful_hour=bundle.work.worth,
-        not_before_ms=bundle.not_before_ms,
-        planned_revision=problem.snapshot.revision,
-        freeze=freeze_told(problem, bundle) if reason is DeferralReason.FROZEN else None,
-        pool_id=bundle.pinned_to if reason is DeferralReason.PINNED else None,
-        quota=shortage if reason is DeferralReason.OVER_QUOTA else None,
-    )
-
-
-def quota_shortage(problem: Problem, number: int, after: QuotaTrees) -> QuotaShortage | None:
-    """What is short where no way of the bundle is within its quotas after the plan."""
-    if not after.nodes:
-        return None
-    candidates, pool_rows, free = problem.candidates, problem.left.pool_rows, problem.left.free.copy()
-    free[pool_rows:-1] = after.available()
-    first, last = np.searchsorted(candidates.bundle, (number, number + 1)).tolist()
-    found: list[tuple[int, int]] = []
-    for rows, amounts in zip(candidates.rows[first:last], candidates.amounts[first:last], strict=True):
-        of_quotas = (rows >= pool_rows) & (rows < len(free) - 1)
-        short = np.flatnonzero(of_quotas & (amounts > free[rows]))
-        if not len(short):
+    def _least(self, growth: Growth) -> Change | None:
+        """The least amount that admits, by doubling and then halving the step; None if none of them does."""
+        fails, units = 0, growth.least
+        for _ in range(DOUBLINGS_MAX):
+            if self._admits(growth.grown(self._snapshot, self._waiting, units)):
+                break
+            fails, units = units, 2 * units
+        else:
             return None
-        found.append((int(amounts[short[0]]), int(rows[short[0]]) - pool_rows))
-    return None if not found else shortage_at(problem, after, *min(found))
+        while units - fails > 1:
+            middle = (fails + units) // 2
+            if self._admits(growth.grown(self._snapshot, self._waiting, middle)):
+                units = middle
+            else:
+                fails = middle
+        return growth.grown(self._snapshot, self._waiting, units).change
 
 
-def shortage_at(problem: Problem, after: QuotaTrees, needed: int, leaf: int) -> QuotaShortage:
-    node = after.binding(leaf)
-    name = problem.quotas.names[node]
-    return QuotaShortage(
-        queue=name.queue or QueueName(""),
-        cohort=name.cohort or CohortName(""),
-        resource=name.resource,
-        needed=needed,
-        available=int(after.available()[leaf]),
-        limit=problem.quotas.limits[leaf],
+def pool_answers(snapshot: Snapshot, waiting: WaitingReplica, plan: Plan) -> tuple[PoolAnswer, ...]:
+    """What each pool says, by id."""
+    rooms = tuple(room_of(each.pool, each.live_runs, now_ms=snapshot.now_ms) for each in snapshot.pools)
+    queues, cohorts = ([each.queue for each in snapshot.queues], [each.cohort for each in snapshot.cohorts])
+    surveyor = Surveyor(snapshot, rooms, quotas_of(queues, cohorts, snapshot.usage))
+    bundle = bundle_of([waiting], snapshot)
+    taken = Counter[PoolId]()
+    for place in plan.places:
+        taken[place.placement.pool_id] += place.placement.accelerators
+    return tuple(
+        pool_answer(surveyor, bundle, number, taken=taken[each.pool.id])
+        for number, each in enumerate(snapshot.pools)
     )
 
 
-def freeze_told(problem: Problem, bundle: Bundle) -> Freeze | None:
-    """The freeze of the cell or the queue, else the first of a pool that the bundle might use."""
-    accelerators = {way.accelerator for way in bundle.spec.alternatives}
-    of_pools = {each.target: each for each in problem.snapshot.freezes if each.scope is FreezeScope.POOL}
-    wanted = (
-        of_pools[pool.id]
-        for pool in (planned.pool for planned in problem.pools)
-        if pool.id in of_pools
-        and pool.spec.accelerator in accelerators
-        and is_allowed(bundle.spec.constraints, pool)
-        and bundle.allows(pool.id)
+def pool_answer(surveyor: Surveyor, bundle: Bundle, number: int, *, taken: int) -> PoolAnswer:
+    pool = surveyor.pools[number]
+    of_model = [
+        (index, way)
+        for index, way in enumerate(bundle.spec.alternatives)
+        if way.accelerator == pool.spec.accelerator
+    ]
+    fitting = fitting_ways(surveyor, number, of_model)
+    ways: list[Alternative] = [way for _, way, _ in fitting]
+    if not of_model:
+        verdict = PoolVerdict.OTHER_ACCELERATOR
+    else:
+        found = verdict_before_price(surveyor, bundle, number, has_fit=bool(fitting))
+        verdict = found or verdict_of(
+            surveyor, bundle, candidates_in(surveyor, 0, bundle, pool=number, fitting=fitting)
+        )
+    return PoolAnswer(
+        pool_id=pool.id,
+        verdict=verdict,
+        accelerators_needed=min(way.accelerators for way in ways or bundle.spec.alternatives),
+        accelerators_free=max(0, surveyor.rooms[number].accelerators - taken),
+        cost_usd_micros_per_useful_hour=min(
+            (cost_usd_micros_per_useful_hour(way, pool.spec) for way in ways), default=None
+        ),
     )
-    return bundle.freeze or next(wanted, None)
 
 
-def reason_of(bundle: Bundle, verdicts: Mapping[PoolVerdict, int], *, is_over_quota: bool) -> DeferralReason:
-    """The first that explains the wait: people, time, pin, size, readiness, price, quota, others, room.
-
-    `is_over_quota`: no way that is worth its price is within the quotas after the plan.
-    """
-    if bundle.is_held:
-        return DeferralReason.HELD
-    if bundle.freeze is not None:
-        return DeferralReason.FROZEN
-    if bundle.not_before_ms is not None:
-        return DeferralReason.BACKING_OFF
-    said = {verdict for verdict, pools in verdicts.items() if pools}
-    possible = said.difference(STRUCTURAL)
-    if bundle.pinned_to is not None and PoolVerdict.FROZEN not in said:
-        return DeferralReason.PINNED
-    if not possible:
-        return DeferralReason.FITS_NO_POOL
-    open_ = possible.difference(CLOSED)
-    if not open_ and PoolVerdict.FROZEN in said:
-        return DeferralReason.FROZEN
-    if not open_:
-        return DeferralReason.POOL_NOT_READY
-    if open_ == {PoolVerdict.NOT_WORTH_THE_PRICE}:
-        return DeferralReason.NOT_WORTH_THE_PRICE
-    if is_over_quota:
-        return DeferralReason.OVER_QUOTA
-    if PoolVerdict.OUTBID in open_:
-        return DeferralReason.OUTBID
-    if PoolVerdict.AVAILABILITY_DOUBTED in open_:
-        return DeferralReason.AVAILABILITY_DOUBTED
-    return DeferralReason.NO_CAPACITY
-
-
-def accelerators_left(problem: Problem, after: Left) -> list[int]:
-    """Free accelerators per pool after the plan, whatever their shape."""
-    free = np.array([room.accelerators for room in problem.rooms], dtype=np.int64)
-    used = (problem.left.free - after.free)[: len(problem.row_pools)] * problem.row_accelerators
-    most_used = np.zeros(len(free), dtype=np.int64)
-    np.maximum.at(most_used, problem.row_pools, used)
-    return [int(left) for left in free - most_used]
+def term_parts(work: Work, way: Alternative, *, price: int, shadow_price: int) -> TermParts:
+    """The parts of `worth.term_usd_micros_per_hour`; what is lost in rounding is in the part of the work."""
+    term = term_usd_micros_per_hour(work, way, price=price, shadow_price=shadow_price)
+    speed, fastest = way.gang_speed_permille, work.fastest_permille or way.gang_speed_permille
+    slower = fastest - speed
+    of_price = -(price * way.accelerators * fastest // speed)
+    of_urgency = -(work.urgency * fastest * slower // (1_000 * speed))
+    of_shadow = -(shadow_price * way.accelerators * slower // speed)
+    return TermParts(
+        work_usd_micros_per_hour=term - of_price - of_urgency - of_shadow,
+        price_usd_micros_per_hour=of_price,
+        urgency_usd_micros_per_hour=of_urgency,
+        shadow_usd_micros_per_hour=of_shadow,
+    )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.planning.problem import Columns, Integers, Left, Problem
-from scheduler.planning.quotas import NO_PARENT
+from scheduler.planning.quotas import Ledger
 
 CHUNK = 4096
 
@@ -66,16 +66,13 @@ class Stock:
 
     def __init__(self, left: Left) -> None:
         self._free, self._replicas = left.free.tolist(), left.replicas.tolist()
-        self._pool_rows, self._padding = left.pool_rows, len(left.free) - 1
-        self._parents: list[int] = left.quotas.parents.tolist()
-        self._local: list[int] = left.quotas.local.tolist()
-        self._overflow: list[int] = left.quotas.overflow.tolist()
-        self._tolls: list[int] = left.quotas.tolls.tolist()
+        self._nodes = range(left.pool_rows, len(left.free) - 1)  # rows of quotas and shares
+        self._ledger = Ledger(left.quotas)
 
     def that_may_fit(self, columns: Columns, chosen: Integers) -> Integers:
         """Those of the chosen columns that fit now."""
-        for node in range(len(self._parents)):
-            self._free[self._pool_rows + node] = self._available(node)
+        for node, row in enumerate(self._nodes):
+            self._free[row] = self._ledger.available(node)
         free, replicas = np.array(self._free), np.array(self._replicas)
         fits = np.all(columns.amounts[chosen] <= free[columns.rows[chosen]], axis=1)
         fitting: Integers = chosen[fits & (replicas[columns.bundle[chosen]] > 0)]
@@ -88,58 +85,39 @@ class Stock:
             if amount and many:
                 many = min(many, self._units(row) // amount)
         for row, amount in zip(way.rows, way.amounts, strict=True):
-            if amount and many and self._is_tolled(row):
-                many = self._worthwhile(row - self._pool_rows, amount, many, way.term)
+            if amount and many and row in self._nodes:
+                many = self._worthwhile(row - self._nodes.start, amount, many, way.term)
         if many:
             self._replicas[way.bundle] -= many
             for row, amount in zip(way.rows, way.amounts, strict=True):
                 self._use(row, many * amount)
         return many
 
-    def _is_tolled(self, row: int) -> bool:
-        return self._pool_rows <= row < self._padding and self._tolls[row - self._pool_rows] > 0
-
-    def _worthwhile(self, foot: int, amount: int, many: int, term: int) -> int:
+    def _worthwhile(self, node: int, amount: int, many: int, term: int) -> int:
         """How many of so many gain more than their tolls, which rise with each."""
+        if not self._ledger.is_tolled(node):
+            return many
         gaining, beyond = 0, many + 1
         while beyond - gaining > 1:
             middle = (gaining + beyond) // 2
-            last = self._toll(foot, middle * amount) - self._toll(foot, (middle - 1) * amount)
+            last = self._toll(node, middle * amount) - self._toll(node, (middle - 1) * amount)
             gaining, beyond = (middle, beyond) if last < term else (gaining, middle)
         return gaining
 
     def _toll(self, node: int, units: int) -> int:
-        toll = 0
-        while units > self._local[node] and self._parents[node] != NO_PARENT:
-            units -= self._local[node]
-            toll += units * self._tolls[node]
-            node = self._parents[node]
-        return toll
+        return self._ledger.toll(((node, units),))
 
     def _units(self, row: int) -> int:
-        if self._pool_rows <= row < self._padding:
-            return self._available(row - self._pool_rows)
+        if row in self._nodes:
+            return self._ledger.available(row - self._nodes.start)
         units: int = self._free[row]
         return units
 
     def _use(self, row: int, units: int) -> None:
-        if self._pool_rows <= row < self._padding:
-            self._use_quota(row - self._pool_rows, units)
+        if row in self._nodes:
+            self._ledger.take(((row - self._nodes.start, units),))
         else:
             self._free[row] -= units
-
-    def _available(self, node: int) -> int:
-        local, parent = self._local[node], self._parents[node]
-        if parent == NO_PARENT:
-            return local
-        return local + min(self._overflow[node], self._available(parent))
-
-    def _use_quota(self, node: int, units: int) -> None:
-        local = min(units, self._local[node])
-        self._local[node] -= local
-        if units > local:
-            self._overflow[node] -= units - local
-            self._use_quota(self._parents[node], units - local)
 
 
 def topped_up(problem: Problem, taken: Integers, losses: Integers) -> Integers:

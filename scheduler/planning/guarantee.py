@@ -1,6 +1,6 @@
 """The guarantee between priority classes, looked at once more: who waits for what lower classes hold.
 
-Plain loops over what a plan leaves, with none of the repair's books; docs/decisions/preemption.md.
+Plain loops over what a plan leaves, with none of the repair's accounts; docs/decisions/preemption.md.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from scheduler.model.brakes import FreezeScope, freeze_id
 from scheduler.model.ids import PoolId, QueueName
 from scheduler.model.job import Alternative
-from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX, VICTIMS_PER_STEP_MAX
+from scheduler.model.limits import CHANGES_PER_TRANSACTION_MAX, GUARANTEE_FACTOR, VICTIMS_PER_STEP_MAX
 from scheduler.model.occupancy import occupancy_of
 from scheduler.model.plan import Place, Plan, PlannedPool, RunningReplica, Snapshot, WaitingReplica
 from scheduler.model.pool import PoolSpec
@@ -23,8 +23,6 @@ from scheduler.planning.holding import Held, accelerators, held_after
 from scheduler.planning.quota_rules import Used, excesses, given_back_by, used_after, used_by
 from scheduler.planning.stop_rules import Fault, reasons_not_to_stop, units
 from scheduler.planning.worth import charged_usd_micros_per_hour, term_usd_micros_per_hour, work_of
-
-FACTOR = 3
 
 
 class Giver(NamedTuple):
@@ -146,9 +144,8 @@ class Look:
         is_one_step = left.stops + len(stops) <= VICTIMS_PER_STEP_MAX and (
             one_step <= CHANGES_PER_TRANSACTION_MAX or not stops
         )
-        if removed > FACTOR * way.gang_speed_permille or not is_one_step or not self._may_stop(stops):
-            return None
-        return asked
+        is_small = removed <= GUARANTEE_FACTOR * way.gang_speed_permille
+        return asked if is_small and is_one_step and self._may_stop(stops) else None
 
     def _may_stop(self, stops: list[RunningReplica]) -> bool:
         """Whether the disruption budget has so many left."""

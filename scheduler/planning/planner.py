@@ -6,8 +6,8 @@ from dataclasses import replace
 from scheduler.model.guidance import Guidance
 from scheduler.model.ids import PoolId
 from scheduler.model.plan import Plan, PlanMethod, Snapshot, WorkLimits
+from scheduler.planning.column_generation import lp_priced
 from scheduler.planning.composition import plan_of
-from scheduler.planning.generation import lp_priced
 from scheduler.planning.greedy import floor_of, value_of
 from scheduler.planning.improvement import improved
 from scheduler.planning.prices import Priced, guidance_of, shadow_prices_of

@@ -10,19 +10,19 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.model.ids import RunId
+from scheduler.model.limits import GUARANTEE_FACTOR
 from scheduler.model.occupancy import occupancy_of
 from scheduler.model.plan import RunningReplica
 from scheduler.model.run import NodeShare
 from scheduler.planning.bonds import Bonds, Load, Unit
-from scheduler.planning.books import Book, add, book_of
 from scheduler.planning.candidates import Candidate
 from scheduler.planning.greedy import filled, floor_orders
 from scheduler.planning.nodes import assigned, gang_of
+from scheduler.planning.pool_accounts import Account, account_of, add
 from scheduler.planning.problem import Left, Problem, candidates_by_pool, row_numbers, way_of
 from scheduler.planning.quotas import QuotaTrees
 from scheduler.planning.room import RENTED, RowName
 from scheduler.planning.victims import (
-    GUARANTEE_FACTOR,
     NOT_BEGUN_MS,
     Fate,
     Uses,
@@ -116,7 +116,7 @@ class Repair:
         self._ledger = problem.ledger()
         for slot in slots:
             self._ledger.take(problem.uses(slot.candidate))
-        self._books: dict[int, Book] = {}
+        self._accounts: dict[int, Account] = {}
         self._bonds = Bonds()
         self._stops: list[tuple[RunningReplica, int, int, Uses]] = []
         self._waiting: dict[int, Uses] = {}
@@ -200,14 +200,14 @@ class Repair:
         return self._problem.quotas.given_back(each.job.spec.queue, each.run.placement)
 
     def _victims(self, candidate: Candidate) -> tuple[Victim, ...] | None:
-        """As the book says, if the guarantee asks for so much; remembered until the book changes."""
-        bundle, book = self._problem.bundles[candidate.bundle], self._book(candidate.pool)
+        """As the account says, if the guarantee asks for so much; remembered until the account changes."""
+        bundle, account = self._problem.bundles[candidate.bundle], self._account(candidate.pool)
         wish = Wish(candidate.demand, candidate.accelerators, bundle.work.worth)
         key = (candidate.pool, wish)
         known = self._known.get(key)
-        if known is None or known[0] != book.version:
-            victims = book.victims_for(wish)
-            known = self._known[key] = book.version, None if victims is None else tuple(victims)
+        if known is None or known[0] != account.version:
+            victims = account.victims_for(wish)
+            known = self._known[key] = account.version, None if victims is None else tuple(victims)
         if known[1] is None:
             return None
         size = bundle.spec.alternatives[candidate.alternative].gang_speed_permille
@@ -217,10 +217,10 @@ class Repair:
     def _make(self, move: Move, stops: Sequence[RunningReplica]) -> bool:
         """Carry the move out, unless one step could not hold it."""
         pool = self._candidates[move.candidate].pool
-        book, slot = self._book(pool), Slot(move.candidate, self._nodes_after(move))
-        uses = book.uses_of_nodes(slot.nodes, way_of(self._problem, move.candidate).devices_per_task)
+        account, slot = self._account(pool), Slot(move.candidate, self._nodes_after(move))
+        uses = account.uses_of_nodes(slot.nodes, way_of(self._problem, move.candidate).devices_per_task)
         stopped = [victim.uses for victim in move.victims if victim.fate is Fate.STOPPED]
-        units = [(pool, unit) for each in (uses, *stopped) for unit in book.units(each)]
+        units = [(pool, unit) for each in (uses, *stopped) for unit in account.units(each)]
         load = Load(places=1, stops=len(stops))
         if not (self._bonds.load_on(units) + load).fits_a_step:
             return False
@@ -232,21 +232,21 @@ class Repair:
             self._stops.append((each, number, pool, of_each))
             del self._running[each.run.id]
         for victim in move.victims:
-            self._make_room(book, victim)
+            self._make_room(account, victim)
         self._place(number, slot, uses)
         return True
 
     def _nodes_after(self, move: Move) -> tuple[NodeShare, ...]:
         """Where the gang goes when its victims have made room."""
-        book = self._book(self._candidates[move.candidate].pool)
-        free = book.room_to_wait()
+        account = self._account(self._candidates[move.candidate].pool)
+        free = account.room_to_wait()
         for victim in move.victims:
             add(free, victim.uses, 1)
-        room = book.as_room(free)
+        room = account.as_room(free)
         return assigned(room, [gang_of(way_of(self._problem, move.candidate), room)])[0]
 
-    def _make_room(self, book: Book, victim: Victim) -> None:
-        book.make_room(victim)
+    def _make_room(self, account: Account, victim: Victim) -> None:
+        account.make_room(victim)
         self._ledger.give_back(self._given_back_by(victim))
         if victim.fate is Fate.UNPLACED:
             slot = self._slots.pop(victim.number)
@@ -254,22 +254,22 @@ class Repair:
 
     def _place(self, number: int, slot: Slot, uses: Uses) -> None:
         candidate = self._candidates[slot.candidate]
-        book = self._book(candidate.pool)
+        account = self._account(candidate.pool)
         self._ledger.take(self._problem.uses(slot.candidate))
         self._slots[number] = slot
         self._left[candidate.bundle] -= 1
-        if any(book.awaited_runs.get(unit) for unit in book.units(uses)):
+        if any(account.awaited_runs.get(unit) for unit in account.units(uses)):
             self._waiting[number] = uses
-            book.place_to_wait(uses, candidate.accelerators)
+            account.place_to_wait(uses, candidate.accelerators)
         else:
-            book.place_now(self._as_victim(number, slot))
+            account.place_now(self._as_victim(number, slot))
 
     # --- what is left ---
 
     def fill(self) -> None:
         """Place what fits what is free now and is worth its toll, worthiest class first."""
         problem, trees = self._problem, self._ledger.trees()
-        rooms = [self._book(pool).room_now() for pool in range(len(problem.pools))]
+        rooms = [self._account(pool).room_now() for pool in range(len(problem.pools))]
         free = [self._free(pool, row, rooms[pool]) for pool, row in row_numbers(self._candidates)]
         left = Left(
             free=np.array([*free, *trees.available().tolist(), np.iinfo(np.int64).max], dtype=np.int64),
@@ -278,67 +278,67 @@ class Repair:
         )
         taken = filled(problem.columns, floor_orders(problem)[1], left=left)
         for pool, indices in candidates_by_pool(problem, taken):
-            room = self._book(pool).as_room(rooms[pool])
+            room = self._account(pool).as_room(rooms[pool])
             gangs = [gang_of(way_of(problem, index), room) for index in indices]
             for index, nodes in zip(indices, assigned(room, gangs), strict=True):
                 number = self._number()
                 self._slots[number] = slot = Slot(index, nodes)
                 self._ledger.take(problem.uses(index))
                 self._left[self._candidates[index].bundle] -= 1
-                self._book(pool).place_now(self._as_victim(number, slot))
+                self._account(pool).place_now(self._as_victim(number, slot))
 
     def _free(self, pool: int, row: RowName, nodes: Sequence[int]) -> int:
-        book = self._book(pool)
-        rented = book.rented()
+        account = self._account(pool)
+        rented = account.rented()
         if row == RENTED:
             assert rented is not None, pool
             return rented.left()
-        return book.count(row, nodes)
+        return account.count(row, nodes)
 
-    # --- books ---
+    # --- accounts ---
 
-    def _book(self, pool: int) -> Book:
-        book = self._books.get(pool)
-        if book is None:
-            book = self._books[pool] = self._opened(pool)
-        return book
+    def _account(self, pool: int) -> Account:
+        account = self._accounts.get(pool)
+        if account is None:
+            account = self._accounts[pool] = self._opened(pool)
+        return account
 
-    def _opened(self, pool: int) -> Book:
+    def _opened(self, pool: int) -> Account:
         planned = self._problem.pools[pool]
-        book = book_of(planned, now_ms=self._now_ms)
+        account = account_of(planned, now_ms=self._now_ms)
         of_plan = [number for number, slot in self._slots.items() if self._pool(slot) == pool]
         for number in of_plan:
-            book.place_now(self._as_victim(number, self._slots[number], book))
+            account.place_now(self._as_victim(number, self._slots[number], account))
         ending = [
-            victim_of(run, book.uses_of(run), worth=0, size=0, fate=Fate.ENDING)
+            victim_of(run, account.uses_of(run), worth=0, size=0, fate=Fate.ENDING)
             for run in occupancy_of(planned.live_runs).others
             if is_ending(run, self._now_ms)
         ]
         running = [
             victim_of(
                 each.run,
-                book.uses_of(each.run),
+                account.uses_of(each.run),
                 worth=worth_of(each, self._problem.snapshot),
                 size=size_of(each),
                 fate=Fate.STOPPED,
             )
             for each in self._stoppable.get(planned.pool.id, ())
         ]
-        open_ = [victim for victim in (*ending, *running) if not book.is_closed(victim.uses)]
-        book.victims = sorted([*book.victims, *open_])
-        return book
+        open_ = [victim for victim in (*ending, *running) if not account.is_closed(victim.uses)]
+        account.victims = sorted([*account.victims, *open_])
+        return account
 
     def _pool(self, slot: Slot) -> int:
         return self._candidates[slot.candidate].pool
 
-    def _as_victim(self, number: int, slot: Slot, book: Book | None = None) -> Victim:
+    def _as_victim(self, number: int, slot: Slot, account: Account | None = None) -> Victim:
         candidate, way = self._candidates[slot.candidate], way_of(self._problem, slot.candidate)
-        book = book or self._book(candidate.pool)
+        account = account or self._account(candidate.pool)
         return Victim(
             worth=self._problem.bundles[candidate.bundle].work.worth,
             idle_order=-NOT_BEGUN_MS,
             size=way.gang_speed_permille,
-            uses=book.uses_of_nodes(slot.nodes, way.devices_per_task),
+            uses=account.uses_of_nodes(slot.nodes, way.devices_per_task),
             accelerators=candidate.accelerators,
             run_id=RunId(""),
             number=number,
@@ -361,7 +361,10 @@ class Repair:
                 for each, number, pool, uses in self._stops
             ),
             left=tuple(self._left),
-            free={pool: book.as_room(book.room_now()).accelerators for pool, book in self._books.items()},
+            free={
+                pool: account.as_room(account.room_now()).accelerators
+                for pool, account in self._accounts.items()
+            },
             quotas=self._ledger.trees(),
             held_back=frozenset(number for number in self._held_back if self._left[number]),
         )
@@ -370,12 +373,12 @@ class Repair:
         uses = self._waiting.get(number)
         if uses is None:
             return slot
-        pool, book = self._pool(slot), self._book(self._pool(slot))
-        awaited = {run_id for unit in book.units(uses) for run_id in book.awaited_runs.get(unit, ())}
-        roots = self._bonds.roots((pool, unit) for unit in book.units(uses))
+        pool, account = self._pool(slot), self._account(self._pool(slot))
+        awaited = {run_id for unit in account.units(uses) for run_id in account.awaited_runs.get(unit, ())}
+        roots = self._bonds.roots((pool, unit) for unit in account.units(uses))
         return replace(slot, after_runs=tuple(sorted(awaited)), step=next(iter(roots), None))
 
     def _step_of(self, pool: int, uses: Uses) -> Unit:
-        step = self._bonds.root((pool, self._book(pool).units(uses)[0]))
+        step = self._bonds.root((pool, self._account(pool).units(uses)[0]))
         assert step is not None, (pool, uses)
         return step

@@ -4,7 +4,7 @@ import numpy as np
 
 from scheduler.model.ids import PriorityClassName
 from scheduler.model.plan import ClassQuality, PlanQuality, SolverStatus, WorkLimits
-from scheduler.planning.generation import lp_priced
+from scheduler.planning.column_generation import lp_priced
 from scheduler.planning.greedy import left_after, value_of
 from scheduler.planning.improvement import Improved
 from scheduler.planning.prices import dot

@@ -60,15 +60,7 @@ class QuotaTrees(NamedTuple):
 
     def after(self, used: Sequence[int] | Integers) -> "QuotaTrees":
         """What is left once so much more is used at each node; less than nothing is nothing."""
-        local, overflow, flowing = self.local.tolist(), self.overflow.tolist(), list(used)
-        parents = self.parents.tolist()
-        for node in reversed(range(len(parents))):
-            taken = min(flowing[node], local[node])
-            local[node] -= taken
-            if parents[node] != NO_PARENT:
-                overflow[node] = max(0, overflow[node] - (flowing[node] - taken))
-                flowing[parents[node]] += flowing[node] - taken
-        return self._replace(local=np.array(local, np.int64), overflow=np.array(overflow, np.int64))
+        return Ledger(self, used).trees()
 
     def toll_to(self, after: "QuotaTrees") -> int:
         """Micro-dollars per hour for all that was passed on from here to there."""
@@ -143,7 +135,7 @@ class Quotas(NamedTuple):
 class Ledger:
     """Trees of which units are taken, and given back: exact also where more is used than may be."""
 
-    def __init__(self, whole: QuotaTrees, used: Sequence[int]) -> None:
+    def __init__(self, whole: QuotaTrees, used: Sequence[int] | Integers = ()) -> None:
         """`used`: by node, what is used there itself."""
         self._whole = whole
         self._parents: list[int] = whole.parents.tolist()
@@ -152,7 +144,7 @@ class Ledger:
         self._tolls: list[int] = whole.tolls.tolist()
         self._flow = [0] * whole.nodes
         for node, amount in enumerate(used):
-            self._change(node, amount)
+            self._change(node, int(amount))
 
     def take(self, uses: Uses) -> None:
         for node, amount in uses:
@@ -178,13 +170,18 @@ class Ledger:
 
     def holds(self, uses: Uses) -> bool:
         """Whether so much may be used beside what is; of each tree at one node."""
-        return all(amount <= self._available(node) for node, amount in uses)
+        return all(amount <= self.available(node) for node, amount in uses)
 
-    def _available(self, node: int) -> int:
+    def available(self, node: int) -> int:
+        """How much more may be used at the node."""
         left, parent = self._left(node), self._parents[node]
         if parent == NO_PARENT:
             return left
-        return left + min(max(0, self._overflow[node] - self._passed(node)), self._available(parent))
+        return left + min(max(0, self._overflow[node] - self._passed(node)), self.available(parent))
+
+    def is_tolled(self, node: int) -> bool:
+        """Whether what the node passes on costs something."""
+        return self._tolls[node] > 0
 
     def toll(self, uses: Uses) -> int:
         """Micro-dollars per hour for so much more."""

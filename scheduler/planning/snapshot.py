@@ -5,7 +5,7 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import replace
 
 from scheduler.model.disruption import DISRUPTION_DEFAULT, WINDOW_MS, DisruptionBudget
-from scheduler.model.ids import AcceleratorName, PriorityClassName, QueueName
+from scheduler.model.ids import AcceleratorName, PriorityClassName, QueueName, RunId
 from scheduler.model.occupancy import awaited_by
 from scheduler.model.plan import (
     PlannedCohort,
@@ -74,9 +74,12 @@ def snapshot_of(
     )
 
 
-def usage_of(state: State) -> tuple[Usage, ...]:
-    """What live runs use, by queue and accelerator; of what one waits for, the one that waits counts."""
-    slices = usage_in_slices(state)
+def usage_of(state: State, *, without: Collection[RunId] = ()) -> tuple[Usage, ...]:
+    """What live runs use, by queue and accelerator; of what one waits for, the one that waits counts.
+
+    `without`: runs that are taken not to be there.
+    """
+    slices = usage_in_slices(state, without=without)
     while True:
         try:
             next(slices)
@@ -85,14 +88,17 @@ def usage_of(state: State) -> tuple[Usage, ...]:
             return found
 
 
-def usage_in_slices(state: State) -> Generator[None, None, tuple[Usage, ...]]:
+def usage_in_slices(
+    state: State, *, without: Collection[RunId] = ()
+) -> Generator[None, None, tuple[Usage, ...]]:
     """As `usage_of`, yielding after each pool; the state may move on meanwhile."""
     accelerators, charged = Counter[tuple[QueueName, AcceleratorName]](), Counter[tuple[str, str]]()
     useful = Counter[tuple[str, str]]()
-    ending = {each.id for run in state.all_live_runs() for each in awaited_by(state, run)}
+    there = (run for run in state.all_live_runs() if run.id not in without)
+    uncounted = {each.id for run in there for each in awaited_by(state, run)}.union(without)
     for pool in state.pools():
         for run in state.live_runs(pool.id):
-            if run.id in ending:
+            if run.id in uncounted:
                 continue
             job = state.job(run.job_id)
             assert job is not None, run

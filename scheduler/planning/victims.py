@@ -14,8 +14,6 @@ from scheduler.model.plan import RunningReplica, Snapshot
 from scheduler.model.run import Run, RunState
 from scheduler.planning.room import Demand
 
-GUARANTEE_FACTOR = 3
-"""A replica may remove at most so many times its own useful size."""
 NOT_BEGUN_MS = 1 << 62
 """In place of the time when all tasks ran, of what has done no work that could be lost."""
 HOUR_MS = 3_600_000

@@ -1,14 +1,12 @@
 """What-if: a snapshot and hypotheses become another snapshot, and two plans become their difference."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scheduler.model.ids import JobId, PoolId, Principal, ReplicaId, Revision, RunId
 from scheduler.model.job import Job, JobSpec
 from scheduler.model.limits import WHAT_IF_CHANGES_MAX
-from scheduler.model.occupancy import awaited_by
-from scheduler.model.plan import Plan, PlannedPool, PlannedQueue, Snapshot, Usage, WaitingReplica
+from scheduler.model.plan import Plan, PlannedPool, PlannedQueue, Snapshot, WaitingReplica
 from scheduler.model.pool import Availability, Pool, PoolSpec, PoolStatus
 from scheduler.model.queue import Queue
 from scheduler.model.replica import Replica, ReplicaState
@@ -24,6 +22,7 @@ from scheduler.model.whatif import (
     SupposedPool,
     WhatIf,
 )
+from scheduler.planning.snapshot import running_replicas, usage_of
 
 UNWRITTEN = Revision(0)
 """The version of what is only supposed."""
@@ -37,7 +36,6 @@ class LiveReplica:
     job: Job
     replica: Replica
     run: Run
-    is_counted: bool = True
 
 
 def touched(state: State, hypotheses: Hypotheses) -> tuple[LiveReplica, ...]:
@@ -45,11 +43,10 @@ def touched(state: State, hypotheses: Hypotheses) -> tuple[LiveReplica, ...]:
     found: dict[str, LiveReplica] = {}
     left_out = set(hypotheses.left_out_jobs)
     lost = {run.id for pool in hypotheses.removed_pools for run in state.live_runs(pool)}
-    awaited = {each.id for run in state.all_live_runs() for each in awaited_by(state, run)}
     for run in state.all_live_runs():
         job, replica = state.job(run.job_id), state.replica(run.replica_id)
         if (run.id in lost or run.job_id in left_out) and job is not None and replica is not None:
-            found[run.id] = LiveReplica(job=job, replica=replica, run=run, is_counted=run.id not in awaited)
+            found[run.id] = LiveReplica(job=job, replica=replica, run=run)
     return tuple(found[run_id] for run_id in sorted(found))
 
 
@@ -67,8 +64,19 @@ def supposed(snapshot: Snapshot, hypotheses: Hypotheses, live: Sequence[LiveRepl
         pools=tuple(supposed_pools(snapshot, hypotheses, gone)),
         waiting=tuple(sorted(waiting, key=lambda each: each.replica.id)),
         queues=tuple(supposed_queues(snapshot, hypotheses)),
-        usage=usage_without(snapshot.usage, live),
-        running=tuple(each for each in snapshot.running if each.run.id not in gone),
+    )
+
+
+def supposed_with_runs(
+    state: State, snapshot: Snapshot, hypotheses: Hypotheses, live: Sequence[LiveReplica]
+) -> Snapshot:
+    """As `supposed`, with what the runs that are left use, and those that hypothetical jobs may preempt."""
+    there, gone = supposed(snapshot, hypotheses, live), {each.run.id for each in live}
+    running = running_replicas(state, there.waiting, snapshot.priority_classes)
+    return replace(
+        there,
+        usage=usage_of(state, without=gone),
+        running=tuple(each for each in running if each.run.id not in gone),
     )
 
 
@@ -142,30 +150,6 @@ def supposed_queues(snapshot: Snapshot, hypotheses: Hypotheses) -> Iterator[Plan
             planned[wanted.queue] = replace(old, queue=replace(old.queue, quotas=wanted.quotas))
     for name in sorted(planned):
         yield planned[name]
-
-
-def usage_without(usage: Sequence[Usage], live: Iterable[LiveReplica]) -> tuple[Usage, ...]:
-    """What the other live runs use; lines of nothing left out."""
-    accelerators, charged, useful = (Counter[tuple[str, str]]() for _ in range(3))
-    for each in live:
-        if not each.is_counted:
-            continue
-        placement = each.run.placement
-        line = (each.job.spec.queue, placement.accelerator)
-        accelerators[line] += placement.accelerators
-        charged[line] += placement.charged_usd_micros_per_hour
-        useful[line] += each.job.spec.alternatives[placement.alternative_index].gang_speed_permille
-    left = (
-        replace(
-            each,
-            accelerators=each.accelerators - accelerators[each.queue, each.accelerator],
-            charged_usd_micros_per_hour=each.charged_usd_micros_per_hour
-            - charged[each.queue, each.accelerator],
-            useful_permille=each.useful_permille - useful[each.queue, each.accelerator],
-        )
-        for each in usage
-    )
-    return tuple(each for each in left if each.accelerators)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

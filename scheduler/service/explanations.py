@@ -8,7 +8,7 @@ from scheduler.model.priority import DEFAULT_PRIORITY_CLASSES
 from scheduler.model.replica import Replica, ReplicaState
 from scheduler.model.run import Run
 from scheduler.model.state import State
-from scheduler.planning.explaining import term_parts
+from scheduler.planning.explanation import term_parts
 from scheduler.planning.worth import shadow_prices_of, work_of
 from scheduler.service.parts import Parts
 from scheduler.service.whatif import WhatIfs

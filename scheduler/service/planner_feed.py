@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
+from scheduler.mirror.backlog import Backlog
 from scheduler.mirror.mirror import Mirror
 from scheduler.model.state import State
 from scheduler.model.transaction import Commit
 from scheduler.ports import WhatIfPlanner
-
-UNSEEN_MAX = 10_000  # commits; beyond, giving the planner the whole state is cheaper than keeping them
 
 
 class PlannerFeed:
@@ -15,31 +14,17 @@ class PlannerFeed:
 
     def __init__(self, mirror: Mirror, planner: WhatIfPlanner) -> None:
         self._mirror, self._planner = mirror, planner
-        self._unseen: list[Commit] = []
-        self._is_listening, self._is_stale = False, True
+        self._backlog, self._is_listening = Backlog(), False
 
     def committed(self, commits: Sequence[Commit]) -> None:
-        if not self._is_stale:
-            self._unseen += commits
-        if len(self._unseen) > UNSEEN_MAX:
-            self.reloaded(self._mirror.state)
+        self._backlog.committed(commits)
 
     def reloaded(self, _state: State) -> None:
-        self._is_stale = True
-        self._unseen.clear()
+        self._backlog.start_over()
 
     async def bring_up_to_date(self) -> None:
-        """Give the planner what it has not seen; one that was given only a part gets all the next time."""
+        """Give the planner what it has not seen."""
         if not self._is_listening:
             self._mirror.add_listener(self)
             self._is_listening = True
-        is_stale, self._is_stale = self._is_stale, False
-        commits, self._unseen = self._unseen, []
-        try:
-            if is_stale:
-                await self._planner.reset(self._mirror.state)
-            else:
-                await self._planner.observe(commits)
-        except BaseException:
-            self.reloaded(self._mirror.state)
-            raise
+        await self._backlog.give(self._planner, self._mirror.state)

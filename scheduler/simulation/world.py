@@ -17,8 +17,8 @@ from scheduler.model.pool import NodeGroup, PoolSpec, SliceGroup
 from scheduler.model.queue import Cohort, Queue
 from scheduler.simulation.contention import filling, protected, worthier
 from scheduler.simulation.day import DAY_MS, Lull, lulls_of, time_of_day
+from scheduler.simulation.job_draws import TOPOLOGIES, alternatives_of, constraints_of
 from scheduler.simulation.quota_draws import QUEUES, holders_of
-from scheduler.simulation.wishes import TOPOLOGIES, alternatives_of, constraints_of
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS

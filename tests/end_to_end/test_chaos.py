@@ -22,10 +22,10 @@ import pytest
 
 from scheduler.bench.faulty_link import FaultyLink, a_faulty_link
 from scheduler.bench.replicas import Replica, Replicas, replicas
+from scheduler.bench.running_cell import LAUNCHER, a_cell, planners_of, wait_until
 from scheduler.control.leader import LEADER_LEASE_MS
 from scheduler.state.server_processes import SharedValkey
 from tests.ledger import Ledger
-from tests.processes import LAUNCHER, a_cell, planners_of, wait_until
 from tests.story import LEASE_S, Story, the_pool, told
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.processes import WITHIN_S, Cell, a_pool, a_running_cell, wait_until
+from scheduler.bench.running_cell import WITHIN_S, Cell, a_pool, a_running_cell, wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,15 @@ from placewright import Client, Job, JobHandle, PoolSpec
 from placewright.v1 import job_pb2
 from placewright.v1 import launcher_service_pb2 as wire
 from placewright.v1.launcher_service_pb2_grpc import LauncherServiceStub
-from tests.processes import LAUNCHER, WITHIN_S, Cell, a_pool, a_running_cell, is_alive, wait_until
+from scheduler.bench.running_cell import (
+    LAUNCHER,
+    WITHIN_S,
+    Cell,
+    a_pool,
+    a_running_cell,
+    is_alive,
+    wait_until,
+)
 
 pytestmark = pytest.mark.slow
 

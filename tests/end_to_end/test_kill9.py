@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.bench.running_cell import Cell, a_running_cell
 from tests.ledger import Ledger
-from tests.processes import Cell, a_running_cell
 from tests.story import LEASE_S, Story, the_pool, told
 
 log = logging.getLogger(__name__)

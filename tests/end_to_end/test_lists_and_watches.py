@@ -17,7 +17,7 @@ from placewright import (
     WatchEventKind,
 )
 from placewright.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
-from tests.processes import WITHIN_S, Cell, a_pool, a_running_cell, wait_until
+from scheduler.bench.running_cell import WITHIN_S, Cell, a_pool, a_running_cell, wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from placewright import Client, EndReason, FailedPrecondition, Job, JobHandle, JobPhase, Run, RunState
-from tests.processes import WITHIN_S, Cell, a_cell, a_pool, is_alive, wait_until
+from scheduler.bench.running_cell import WITHIN_S, Cell, a_cell, a_pool, is_alive, wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,7 @@ from placewright import (
     NotFound,
     RunState,
 )
-from tests.processes import WITHIN_S, Cell, a_pool, a_running_cell, is_alive, wait_until
+from scheduler.bench.running_cell import WITHIN_S, Cell, a_pool, a_running_cell, is_alive, wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from placewright import Job, JobPhase
-from tests.processes import STOP_S_MAX, WITHIN_S, a_cell, a_pool, wait_until
+from scheduler.bench.running_cell import STOP_S_MAX, WITHIN_S, a_cell, a_pool, wait_until
 
 REDIS_SERVER = shutil.which("redis-server")
 KEEPS_WRITES = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}

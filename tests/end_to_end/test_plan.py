@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from placewright import DeadlineExceeded, DeferralReason, Job, NodeGroup, PoolSpec, SupposedPool
-from tests.processes import WITHIN_S, a_pool, a_running_cell, planners_of, wait_until
+from scheduler.bench.running_cell import WITHIN_S, a_pool, a_running_cell, planners_of, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from placewright import Client, EndReason, Job, JobPhase, Run, RunState
 from placewright.cli.tables import job_lines
-from tests.processes import WITHIN_S, Cell, a_pool, a_running_cell, is_alive, wait_until
+from scheduler.bench.running_cell import WITHIN_S, Cell, a_pool, a_running_cell, is_alive, wait_until
 
 pytestmark = pytest.mark.slow
 

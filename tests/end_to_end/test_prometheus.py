@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from placewright import Client, Job, PlacewrightError
+from scheduler.bench.running_cell import Cell
 from tests.end_to_end.prometheus_server import Prometheus, prometheus_scraping
-from tests.processes import Cell
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 BOARD: dict[str, Any] = json.loads((DEPLOY / "dashboards/overview.json").read_text())

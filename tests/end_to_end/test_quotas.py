@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from placewright import DeferralReason, Job, JobHandle
-from tests.processes import WITHIN_S, Cell, a_pool, wait_until
+from scheduler.bench.running_cell import WITHIN_S, Cell, a_pool, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

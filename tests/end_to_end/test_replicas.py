@@ -29,12 +29,12 @@ from placewright import (
 )
 from placewright.v1 import job_service_pb2, job_service_pb2_grpc
 from scheduler.bench.replicas import Replica, Replicas, replicas
+from scheduler.bench.running_cell import STOP_S_MAX, WITHIN_S, a_cell, a_pool, planners_of, wait_until
 from scheduler.control.leader import LEADER_LEASE_MS
 from scheduler.model.ids import CellId
 from scheduler.model.records import Kind
 from scheduler.state.keys import Keys
 from tests.ledger import TASK, Ledger
-from tests.processes import STOP_S_MAX, WITHIN_S, a_cell, a_pool, planners_of, wait_until
 
 log = logging.getLogger(__name__)
 

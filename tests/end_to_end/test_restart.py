@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from placewright import Client, HealthStatus, Job, JobEvent, JobHandle, JobPhase, Unavailable, WatchEventKind
-from tests.processes import WITHIN_S, Cell, a_pool, a_running_cell, is_alive, wait_until
+from scheduler.bench.running_cell import WITHIN_S, Cell, a_pool, a_running_cell, is_alive, wait_until
 
 pytestmark = pytest.mark.slow
 

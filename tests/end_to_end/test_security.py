@@ -24,7 +24,7 @@ from placewright import (
     Unavailable,
 )
 from placewright.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
-from tests.processes import STOP_S_MAX, WITHIN_S, Cell, a_cell, a_pool, wait_until
+from scheduler.bench.running_cell import STOP_S_MAX, WITHIN_S, Cell, a_cell, a_pool, wait_until
 
 pytestmark = pytest.mark.slow
 

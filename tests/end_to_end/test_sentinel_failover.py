@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from placewright import JobPhase, JobView
+from scheduler.bench.running_cell import Cell, a_cell, wait_until
 from scheduler.state.server_processes import Servers, info, replica_is_linked, sentinel_servers
 from tests.ledger import Ledger
-from tests.processes import Cell, a_cell, wait_until
 from tests.story import CALM_S_MAX, Story, meanwhile, the_pool
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import pytest
 from placewright import Job, JobHandle
 from placewright.words import DeferralReason
 from scheduler.bench.replicas import replicas
-from tests.processes import WITHIN_S, a_cell, a_pool, wait_until
+from scheduler.bench.running_cell import WITHIN_S, a_cell, a_pool, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

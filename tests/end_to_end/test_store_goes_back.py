@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from placewright import Job, JobPhase
-from tests.processes import WITHIN_S, Cell, a_pool, a_running_cell, is_alive, wait_until
+from scheduler.bench.running_cell import WITHIN_S, Cell, a_pool, a_running_cell, is_alive, wait_until
 
 pytestmark = pytest.mark.slow
 

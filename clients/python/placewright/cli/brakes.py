@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placewright.cli import exits
-from placewright.cli.options import AddressOption, OutputOption, RequestIdOption
+from placewright.cli.options import AddressOption, OutputOption, ReasonOption, RequestIdOption
 from placewright.cli.output import Output, print_many, print_one
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ brakes = typer.Typer()
 JobArgument = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
 PoolOption = Annotated[str, typer.Option("--pool", help="Only this pool.")]
 QueueOption = Annotated[str, typer.Option("--queue", help="Only this queue.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for people.")]
 
 
 @brakes.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from placewright.cli import exits
-from placewright.cli.options import AddressOption, OutputOption, RequestIdOption
+from placewright.cli.options import AddressOption, OutputOption, ReasonOption, RequestIdOption
 from placewright.cli.output import Output, print_one
 
 cordons = typer.Typer()
@@ -16,7 +16,6 @@ PoolArgument = Annotated[str, typer.Argument(metavar="POOL", help="The pool's id
 NodeOption = Annotated[
     list[str], typer.Option("--node", help="Only this node, or slice, of the pool; repeatable.")
 ]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for people.")]
 
 
 @cordons.command()

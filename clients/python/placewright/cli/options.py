@@ -16,4 +16,5 @@ AddressOption = Annotated[
     ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the data on stdout.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for people.")]
 RequestIdOption = Annotated[str, typer.Option("--request-id", help="To repeat a call safely.")]

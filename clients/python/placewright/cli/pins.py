@@ -7,13 +7,12 @@ from typing import Annotated
 import typer
 
 from placewright.cli import exits
-from placewright.cli.options import AddressOption, RequestIdOption
+from placewright.cli.options import AddressOption, ReasonOption, RequestIdOption
 
 pins = typer.Typer()
 
 ReplicaArgument = Annotated[str, typer.Argument(metavar="REPLICA", help="The replica's id.")]
 PoolOption = Annotated[str, typer.Option("--pool", help="The pool. [default: where it runs]")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for people.")]
 
 
 @pins.command()

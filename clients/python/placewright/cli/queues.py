@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from placewright.cli import exits
-from placewright.cli.options import AddressOption, OutputOption, RequestIdOption
+from placewright.cli.options import AddressOption, OutputOption, ReasonOption, RequestIdOption
 from placewright.cli.output import Output, print_many, print_one
 from placewright.cli.quota_option import quotas_of, weight_permille_of
 
@@ -40,7 +40,6 @@ queues.add_typer(cohort, name="cohort")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The queue's name.")]
 CohortArgument = Annotated[str, typer.Argument(metavar="NAME", help="The cohort's name.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for people.")]
 QuotaOption = Annotated[
     list[str],
     typer.Option(

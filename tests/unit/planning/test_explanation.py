@@ -13,8 +13,8 @@ from scheduler.model.ids import PoolId, ReplicaId
 from scheduler.model.job import Constraints, Market
 from scheduler.model.plan import Plan, Snapshot, WorkLimits
 from scheduler.planner_process.planning_run import best_plan
-from scheduler.planning.changes import growths, single_changes
-from scheduler.planning.explaining import REPLANS_MAX, term_parts, why_waiting
+from scheduler.planning.admitting_changes import growths, single_changes
+from scheduler.planning.explanation import REPLANS_MAX, term_parts, why_waiting
 from scheduler.planning.worth import Work, term_usd_micros_per_hour
 from tests.builders import (
     DOLLAR,

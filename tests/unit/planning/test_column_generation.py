@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from scheduler.bench.instances import Instance, snapshot_for
-from scheduler.planning.generation import GAP, generated, sample_priced
+from scheduler.planning.column_generation import GAP, generated, sample_priced
 from scheduler.planning.prices import priced
 from scheduler.planning.problem import Problem, problem_of
 from scheduler.planning.solver.relaxation import relaxed

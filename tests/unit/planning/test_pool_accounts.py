@@ -9,7 +9,7 @@ from scheduler.model.ids import RunId
 from scheduler.model.plan import PlannedPool
 from scheduler.model.pool import NodeGroup, Pool
 from scheduler.planning.blocks import block_of, chain_of
-from scheduler.planning.books import Book
+from scheduler.planning.pool_accounts import Account
 from scheduler.planning.room import demand_of
 from scheduler.planning.victims import Fate, Victim, Wish
 from tests.builders import VERSION, a_pool, an_alternative
@@ -25,22 +25,22 @@ def test_the_victims_are_those_that_trying_every_node_gives(seed: int) -> None:
     size = draw.of((4, 8, 8))
     sizes = [size] * draw.between(1, 4) + [size // 2] * draw.between(0, 1)
     pool = pool_of(sizes)
-    book = Book(planned(pool), unavailable=(), believed=0)
+    account = Account(planned(pool), unavailable=(), believed=0)
     for victim in some_victims(draw, sizes):
-        book.place_now(victim)
+        account.place_now(victim)
     way = an_alternative(f"h100:{draw.of((1, 2, 3, 4, 8, 16, 24))}", devices_per_task=size)
-    demand = demand_of(way, pool.spec, book.chain)
+    demand = demand_of(way, pool.spec, account.chain)
     if demand is None:
         return
     wish = Wish(demand, way.accelerators, draw.between(1, MOST_WORTH))
 
-    found = book.victims_for(wish)
+    found = account.victims_for(wish)
 
     block = block_of(way.devices_per_task, chain_of(sizes))
     assert block is not None
-    lower = [victim for victim in book.victims if victim.worth < wish.worth]
-    assert found == tried(sizes, book.victims, lower, blocks=(block,) * way.tasks)
-    assert book.victims_for(wish) == found
+    lower = [victim for victim in account.victims if victim.worth < wish.worth]
+    assert found == tried(sizes, account.victims, lower, blocks=(block,) * way.tasks)
+    assert account.victims_for(wish) == found
 
 
 def tried(

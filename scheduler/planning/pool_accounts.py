@@ -1,4 +1,4 @@
-"""Books: who holds what of a pool while a plan is repaired, node by node.
+"""Accounts: who holds what of a pool while a plan is repaired, node by node.
 
 Three parts hold a node: what stays, what is placed and waits for runs to end, and the runs that it waits
 for. The last two share their room (docs/decisions/preemption.md).
@@ -51,7 +51,7 @@ class Rented:
             self.awaited += sign * victim.accelerators
 
 
-class Book:
+class Account:
     """One pool; changed as the plan is.
 
     Attributes:
@@ -164,7 +164,7 @@ class Book:
         return needed[::-1]
 
     def _most_room(self, worth: int) -> tuple[list[int], Rented | None]:
-        """To wait in, if all of less worth made room; remembered until the book changes."""
+        """To wait in, if all of less worth made room; remembered until the account changes."""
         known = self._most.get(worth)
         if known is None or known[0] != self.version:
             nodes, rented = self.room_to_wait(), None if self._rented is None else replace(self._rented)
@@ -226,12 +226,17 @@ class Book:
 class Search:
     """One look for victims: rows as they would be. `nodes` and `rented` change with it."""
 
-    def __init__(self, book: Book, wish: Wish, nodes: list[int], rented: Rented | None) -> None:
-        self._book, self._accelerators, self._nodes, self._rented = book, wish.accelerators, nodes, rented
+    def __init__(self, account: Account, wish: Wish, nodes: list[int], rented: Rented | None) -> None:
+        self._account, self._accelerators, self._nodes, self._rented = (
+            account,
+            wish.accelerators,
+            nodes,
+            rented,
+        )
         # of one gang alone, the row of its own block size binds
         rows = [(row, amount) for row, amount in wish.demand if row.kind is not RowKind.RENTED][-1:]
         self._rows = [row for row, _ in rows]
-        self._missing = [amount - book.count(row, self._nodes) for row, amount in rows]
+        self._missing = [amount - account.count(row, self._nodes) for row, amount in rows]
 
     def fits(self) -> bool:
         if any(missing > 0 for missing in self._missing):
@@ -243,7 +248,7 @@ class Search:
             before = self._nodes[node]
             after = self._nodes[node] = before + sign * amount
             for number, row in enumerate(self._rows):
-                on_node = self._book.units_on
+                on_node = self._account.units_on
                 self._missing[number] -= on_node(row, node, after) - on_node(row, node, before)
         if self._rented is not None:
             self._rented.give_up(victim, sign)
@@ -266,11 +271,11 @@ def rented_of(occupancy: Occupancy, *, limit: int, believed: int) -> Rented:
     )
 
 
-def book_of(planned: PlannedPool, *, now_ms: int) -> Book:
+def account_of(planned: PlannedPool, *, now_ms: int) -> Account:
     pool, believed = planned.pool, 0
     if pool.availability is not None and pool.spec.limit_accelerators is not None:
         believed = pool.availability.believed_free(now_ms=now_ms, limit=pool.spec.limit_accelerators)
-    return Book(
+    return Account(
         planned,
         unavailable=pool.cordoned_nodes.union(pool.status.unavailable_nodes),
         believed=believed,
