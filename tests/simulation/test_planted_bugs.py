@@ -33,17 +33,8 @@ from scheduler.model.transitions import runs as run_moves
 from scheduler.model.transitions import sessions, settling
 from scheduler.model.transitions.runs import live_run
 from scheduler.model.view import usable_accelerators
-from scheduler.planning import (
-    guarantee,
-    holding,
-    pool_accounts,
-    problem,
-    room,
-    snapshot,
-    stop_rules,
-    verify,
-    victims,
-)
+from scheduler.planning import guarantee, holding, problem, room, snapshot, stop_rules, verify, victims
+from scheduler.planning import pool_accounts as accounts
 from scheduler.planning.quotas import NO_QUOTAS, Quotas, quotas_of
 from scheduler.service import desired, launchers
 from scheduler.service.launchers import Claim, Report, SessionRef
@@ -562,7 +553,7 @@ CASES = [
         first_seed=7,
         broken=[
             (room, "occupancy_of", nothing_that_waits),
-            (pool_accounts, "occupancy_of", nothing_that_waits),
+            (accounts, "occupancy_of", nothing_that_waits),
             (holding, "occupancy_of", nothing_that_waits),
         ],
     ),
