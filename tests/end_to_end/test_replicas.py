@@ -45,7 +45,7 @@ DRAIN_S_MAX = 3.0  # a new planner process is started in it
 FAILOVER_S_MAX = LEADER_LEASE_MS / 1000 + 1
 GETTING = 'placewright_rpc_in_flight{rpc="JobService/GetJob"}'
 CALM_S_MAX = 60.0
-SUBMIT_EVERY_S = 0.2
+SUBMIT_EVERY_S = 0.1
 
 
 def a_job(name: str, script: str = "true") -> Job:

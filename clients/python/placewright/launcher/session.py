@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from placewright.launcher.log import log
 from placewright.launcher.waiting import first_of
 
+ANSWERS_S_MAX = 2.0  # a service that drains answers what it was asked before
+
 
 class Session:
     """One session that the service opened.
@@ -37,8 +39,13 @@ class Session:
         task.add_done_callback(self._done)
 
     async def end(self) -> None:
-        """End its work; nothing of it goes on when this returns."""
+        """End its work; nothing of it goes on when this returns.
+
+        What the service was asked may be answered meanwhile: a claim without its answer costs the run.
+        """
         self.is_over.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=ANSWERS_S_MAX)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -15,6 +15,7 @@ from placewright.launcher.log import log
 from placewright.launcher.notes import Notes
 from placewright.launcher.session import Session
 from placewright.launcher.tuning import Backoff, Step, Tuning
+from placewright.launcher.waiting import first_of
 from placewright.v1.job_pb2 import EndReason
 from placewright.v1.launcher_service_pb2 import ClaimRunResponse, RunFacts
 from placewright.v1.pool_pb2 import PoolSpec
@@ -48,15 +49,15 @@ class Starter:
     async def claim(
         self, session: Session, held: HeldRun, *, may_go_on: Callable[[], bool] = lambda: True
     ) -> Claim | None:
-        """Note the run, then claim it; None when it was refused, the session is lost or it may not go on.
+        """Note the run, then claim it; None when it was refused, the session is over or it may not go on.
 
-        Once the claim has been asked for, it goes on until it is answered.
+        Once the claim has been asked for, it is asked again until it is answered or the session is over.
         """
-        await session.is_synchronised.wait()
+        await first_of(session.is_synchronised, session.is_over)
         async with self._claims_free:
             await self._note(held)
             self._tuning.at_step(Step.NOTED, held.run_id)
-            if not may_go_on():
+            if session.is_over.is_set() or not may_go_on():
                 return None
             lease_epoch = self._lease.epoch
             response = await self._call_until_answered(session, held)
@@ -99,7 +100,9 @@ class Starter:
                 is_final = held.is_to_stop and refusals > 0
                 if error.code() in REFUSED_FOR_GOOD or refusals >= REFUSALS_MAX or is_final:
                     return None
-            await asyncio.sleep(backoff.next_s())
+            await first_of(session.is_over, timeout_s=backoff.next_s())
+            if session.is_over.is_set():
+                return None
 
     async def launch(self, held: HeldRun, claim: Claim, *, pool: PoolSpec) -> End | None:
         """Start a claimed run, unless it is to stop by now; its end when nothing of it was started."""
