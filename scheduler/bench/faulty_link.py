@@ -21,7 +21,7 @@ T = TypeVar("T")
 class _Connection:
     """Both ends of what goes through; hung, it stays open and forwards nothing, nor that an end closed."""
 
-    near: asyncio.StreamWriter
+    near: asyncio.StreamWriter | None = None
     far: asyncio.StreamWriter | None = None
     is_hung: bool = False
 
@@ -47,7 +47,8 @@ class FaultyLink:
         self._delay_s = 0.0
         self._is_half_open = False
         self._connections: list[_Connection] = []
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._forwarding = set[asyncio.Task[None]]()
         self._end_of_hanging = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -108,26 +109,40 @@ class FaultyLink:
 
         return asyncio.run_coroutine_threadsafe(called(), self._loop).result(CALL_S_MAX)
 
+    # Not asyncio's server: closed while it accepts, it leaves the connection open (python/cpython#109564).
+
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._loop.add_reader(self._listener, self._accept, self._listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):  # the peer has gone again
+            accepted, _ = listener.accept()
+            connection = _Connection(is_hung=self._is_half_open)
+            self._connections.append(connection)
+            task = self._loop.create_task(self._forward(accepted, connection))
+            self._forwarding.add(task)
+            task.add_done_callback(self._forwarding.discard)
 
     async def _refuse(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
 
     async def _mend(self) -> None:
         self._delay_s, self._is_half_open = 0.0, False
-        if self._server is None:
+        if self._listener is None:
             await self._listen()
 
     async def _end(self) -> None:
         await self._refuse()
         self._end_of_hanging.set()
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        while self._forwarding:
             self._reset_all()
-            await asyncio.wait(others, timeout=LOOK_S)
+            await asyncio.wait(self._forwarding, timeout=LOOK_S)
         await asyncio.sleep(LOOK_S)  # a transport that was reset is closed a turn later
 
     def _reset_all(self) -> None:
@@ -135,22 +150,25 @@ class FaultyLink:
             connection.reset()
         self._connections.clear()
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = _Connection(near=writer, is_hung=self._is_half_open)
-        self._connections.append(connection)
+    async def _forward(self, accepted: socket.socket, connection: _Connection) -> None:
+        reader, connection.near = await asyncio.open_connection(sock=accepted)
         with suppress(OSError):
             if connection.is_hung:
                 await self._end_of_hanging.wait()
-                return
-            far_reader, connection.far = await asyncio.open_connection("127.0.0.1", self._target_port)
-            if connection not in self._connections:
-                connection.reset()  # cut while it was made
-            await asyncio.gather(
-                self._pump(connection, reader, connection.far), self._pump(connection, far_reader, writer)
-            )
+            elif connection in self._connections:
+                await self._forward_both_ways(connection, reader, connection.near)
         connection.reset()
         if connection in self._connections:
             self._connections.remove(connection)
+
+    async def _forward_both_ways(
+        self, connection: _Connection, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter
+    ) -> None:
+        far_reader, connection.far = await asyncio.open_connection("127.0.0.1", self._target_port)
+        if connection in self._connections:  # else it was cut while it was made
+            await asyncio.gather(
+                self._pump(connection, near_reader, connection.far), self._pump(connection, far_reader, near)
+            )
 
     async def _pump(
         self, connection: _Connection, source: asyncio.StreamReader, sink: asyncio.StreamWriter
