@@ -7,6 +7,7 @@ from scheduler.model.brakes import Freeze, FreezeScope, freeze_id
 from scheduler.model.ids import PoolId
 from scheduler.model.job import JobSpec
 from scheduler.model.plan import Snapshot, WaitingReplica
+from scheduler.planning.age import age_step
 from scheduler.planning.worth import Work, work_of
 
 
@@ -21,6 +22,7 @@ class Bundle:
         is_held: their jobs are held.
         freeze: of the cell or their queue, if there is one.
         pinned_to: the only pool that they may be placed on; None for any.
+        age_step: how long they have waited, in steps.
     """
 
     replicas: tuple[WaitingReplica, ...]
@@ -30,6 +32,7 @@ class Bundle:
     is_held: bool
     freeze: Freeze | None
     pinned_to: PoolId | None
+    age_step: int
 
     def allows(self, pool_id: PoolId) -> bool:
         return self.pinned_to is None or self.pinned_to == pool_id
@@ -53,7 +56,7 @@ def bundles_of(snapshot: Snapshot) -> tuple[Bundle, ...]:
                 freeze_of(each.job.spec, freezes),
                 each.job.spec.queue,
             )
-        own = (back_off_ms(each, now_ms=snapshot.now_ms), pinned_to(each))
+        own = (back_off_ms(each, now_ms=snapshot.now_ms), pinned_to(each), age_of(each, snapshot))
         groups.setdefault((key, own), []).append(each)
     bundles = [bundle_of(group, snapshot) for group in groups.values()]
     return tuple(sorted(bundles, key=lambda bundle: (-bundle.work.worth, waiting_order(bundle.replicas[0]))))
@@ -69,6 +72,7 @@ def bundle_of(group: list[WaitingReplica], snapshot: Snapshot) -> Bundle:
         is_held=group[0].job.hold is not None,
         freeze=freeze_of(spec, {freeze.id: freeze for freeze in snapshot.freezes}),
         pinned_to=pinned_to(group[0]),
+        age_step=age_of(group[0], snapshot),
     )
 
 
@@ -98,6 +102,10 @@ def back_off_ms(each: WaitingReplica, *, now_ms: int) -> int | None:
 
 def pinned_to(each: WaitingReplica) -> PoolId | None:
     return None if each.replica.pin is None else each.replica.pin.pool_id
+
+
+def age_of(each: WaitingReplica, snapshot: Snapshot) -> int:
+    return age_step(snapshot.now_ms - each.replica.waiting_since_ms)
 
 
 def waiting_order(each: WaitingReplica) -> tuple[int, str]:

@@ -52,7 +52,7 @@ def generated(columns: Columns, *, left: Left, iterations_max: int) -> Priced:
 def sample_priced(columns: Columns, *, left: Left, iterations_max: int) -> Priced:
     """At prices of a sample of bundles, spread over what they are worth, on a like part of what is free."""
     top = np.zeros(len(left.replicas), dtype=np.int64)
-    np.maximum.at(top, columns.bundle, columns.term)
+    np.maximum.at(top, columns.bundle, columns.gain)
     order = np.lexsort((np.arange(len(top)), -top))
     is_sampled = np.zeros(len(top), dtype=np.bool_)
     is_sampled[order[SAMPLE_EVERY // 2 :: SAMPLE_EVERY]] = True

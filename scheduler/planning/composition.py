@@ -218,5 +218,6 @@ def runner_up_of(problem: Problem, bundle: int, pool: int) -> RunnerUp:
     others = first + np.flatnonzero(candidates.pool[first:last] != pool)
     if not len(others):
         return RunnerUp(None, 0)
-    best = others[np.argmax(candidates.term[others])]
-    return RunnerUp(problem.pools[int(candidates.pool[best])].pool.id, int(candidates.term[best]))
+    survey = problem.survey.candidates
+    best = survey[max(others.tolist(), key=lambda each: (survey[each].term, -each))]
+    return RunnerUp(problem.pools[best.pool].pool.id, best.term)

@@ -62,7 +62,7 @@ def dived(problem: Problem, at_prices: Priced, dive: Dive, *, limits: WorkLimits
 def best_terms(problem: Problem) -> Integers:
     """(bundles,) the best term of each."""
     top = np.zeros(len(problem.left.replicas), dtype=np.int64)
-    np.maximum.at(top, problem.columns.bundle, problem.columns.term)
+    np.maximum.at(top, problem.columns.bundle, problem.columns.gain)
     return top
 
 

@@ -25,14 +25,14 @@ def floor_orders(problem: Problem) -> list[Integers]:
     """Density; class then density; class, then the bundle with most to gain, then its best way."""
     columns = problem.columns
     worth = np.array([-bundle.work.worth for bundle in problem.bundles], dtype=np.int64)[columns.bundle]
-    density = -(columns.term / columns.accelerators)
-    best_term = np.zeros(len(problem.bundles), dtype=np.int64)
-    np.maximum.at(best_term, columns.bundle, columns.term)
+    density = -(columns.gain / columns.accelerators)
+    best_gain = np.zeros(len(problem.bundles), dtype=np.int64)
+    np.maximum.at(best_gain, columns.bundle, columns.gain)
     ties = np.arange(len(columns))
     return [
-        np.lexsort((ties, -columns.term, density)),
-        np.lexsort((ties, -columns.term, density, worth)),
-        np.lexsort((ties, -columns.term, columns.bundle, -best_term[columns.bundle], worth)),
+        np.lexsort((ties, -columns.gain, density)),
+        np.lexsort((ties, -columns.gain, density, worth)),
+        np.lexsort((ties, -columns.gain, columns.bundle, -best_gain[columns.bundle], worth)),
     ]
 
 
@@ -46,7 +46,7 @@ def filled(columns: Columns, order: Integers, *, left: Left, taken: Integers | N
     for start in range(0, len(order), CHUNK):
         chunk = stock.that_may_fit(columns, order[start : start + CHUNK])
         rows, amounts = columns.rows[chunk].tolist(), columns.amounts[chunk].tolist()
-        ways = map(Way, columns.bundle[chunk].tolist(), columns.term[chunk].tolist(), rows, amounts)
+        ways = map(Way, columns.bundle[chunk].tolist(), columns.gain[chunk].tolist(), rows, amounts)
         for column, way in zip(chunk.tolist(), ways, strict=True):
             counts[column] += stock.take(way)
     return counts
@@ -56,7 +56,7 @@ class Way(NamedTuple):
     """A column, as plain numbers."""
 
     bundle: int
-    term: int
+    gain: int
     rows: list[int]
     amounts: list[int]
 
@@ -86,14 +86,14 @@ class Stock:
                 many = min(many, self._units(row) // amount)
         for row, amount in zip(way.rows, way.amounts, strict=True):
             if amount and many and row in self._nodes:
-                many = self._worthwhile(row - self._nodes.start, amount, many, way.term)
+                many = self._worthwhile(row - self._nodes.start, amount, many, way.gain)
         if many:
             self._replicas[way.bundle] -= many
             for row, amount in zip(way.rows, way.amounts, strict=True):
                 self._use(row, many * amount)
         return many
 
-    def _worthwhile(self, node: int, amount: int, many: int, term: int) -> int:
+    def _worthwhile(self, node: int, amount: int, many: int, gain: int) -> int:
         """How many of so many gain more than their tolls, which rise with each."""
         if not self._ledger.is_tolled(node):
             return many
@@ -101,7 +101,7 @@ class Stock:
         while beyond - gaining > 1:
             middle = (gaining + beyond) // 2
             last = self._toll(node, middle * amount) - self._toll(node, (middle - 1) * amount)
-            gaining, beyond = (middle, beyond) if last < term else (gaining, middle)
+            gaining, beyond = (middle, beyond) if last < gain else (gaining, middle)
         return gaining
 
     def _toll(self, node: int, units: int) -> int:
@@ -128,10 +128,10 @@ def topped_up(problem: Problem, taken: Integers, losses: Integers) -> Integers:
 
 
 def value_of(columns: Columns, taken: Integers, *, left: Left) -> int:
-    """Micro-dollars per hour, exact: the terms less the tolls of what is taken of what is left."""
+    """Micro-dollars per hour, exact: the gains less the tolls of what is taken of what is left."""
     placed = np.flatnonzero(taken)
-    terms = zip(columns.term[placed].tolist(), taken[placed].tolist(), strict=True)
-    total: int = sum(term * many for term, many in terms)
+    gains = zip(columns.gain[placed].tolist(), taken[placed].tolist(), strict=True)
+    total: int = sum(gain * many for gain, many in gains)
     return total - left.toll(used_by(columns, taken, left=left))
 
 

@@ -35,7 +35,7 @@ class Priced:
 
 def priced(columns: Columns, rows: Integers, *, left: Left) -> Priced:
     """Judge columns; the bound is the price of all that is free and the best gain of every replica."""
-    reduced = columns.term - (columns.amounts * rows[columns.rows]).sum(axis=1)
+    reduced = columns.gain - (columns.amounts * rows[columns.rows]).sum(axis=1)
     gains = np.zeros(len(left.replicas), dtype=np.int64)
     np.maximum.at(gains, columns.bundle, reduced)
     of_pools = slice(left.pool_rows)
@@ -77,7 +77,7 @@ def shadow_prices_of(problem: Problem, found: Priced) -> tuple[tuple[PoolId, int
     np.add.at(prices, problem.row_pools, of_pools // problem.row_accelerators)
     candidates = problem.candidates.only(problem.within_quotas())
     paid = (candidates.amounts * found.rows[candidates.rows]).sum(axis=1)
-    better = candidates.term - paid - found.gains[candidates.bundle]
+    better = candidates.gain - paid - found.gains[candidates.bundle]
     np.maximum.at(prices, candidates.pool, prices[candidates.pool] + better // candidates.accelerators)
     return tuple(
         (planned.pool.id, price)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from scheduler.model.job import Alternative
 from scheduler.model.plan import PlannedPool, Snapshot
+from scheduler.planning.age import age_bonus_usd_micros_per_hour
 from scheduler.planning.bundles import Bundle, bundles_of
 from scheduler.planning.candidates import Candidate, Survey, survey_of
 from scheduler.planning.quotas import NO_QUOTAS, Ledger, Quotas, QuotaTrees, Uses, joined, quotas_of
@@ -24,7 +25,7 @@ class Columns:
     """Ways to place one replica of a bundle, one per (bundle, pool, alternative); int64 arrays by column.
 
     Attributes:
-        term: micro-dollars per hour, above 0.
+        gain: what it adds to the objective, micro-dollars per hour: its term, above 0, and its age bonus.
         accelerators: of the gang.
         rows: (columns, most rows of a column), row numbers: of pools, then of quotas; the padding names the
             row after the last.
@@ -34,13 +35,13 @@ class Columns:
     bundle: Integers
     pool: Integers
     alternative: Integers
-    term: Integers
+    gain: Integers
     accelerators: Integers
     rows: Integers
     amounts: Integers
 
     def __len__(self) -> int:
-        return len(self.term)
+        return len(self.gain)
 
     def that_fit(self, free: Integers) -> Flags:
         """(columns,) whether one replica fits what is free, (rows + 1,)."""
@@ -53,7 +54,7 @@ class Columns:
             bundle=self.bundle[chosen],
             pool=self.pool[chosen],
             alternative=self.alternative[chosen],
-            term=self.term[chosen],
+            gain=self.gain[chosen],
             accelerators=self.accelerators[chosen],
             rows=self.rows[chosen],
             amounts=self.amounts[chosen],
@@ -161,7 +162,8 @@ def problem_of(snapshot: Snapshot) -> Problem:
     shares = shares_of(snapshot, bundles, rooms)
     trees = joined([quotas.trees, shares.trees])
     uses = [uses_of(each, snapshot, bundles, (quotas, shares)) for each in survey.candidates]
-    candidates = columns_of(survey.candidates, numbers, uses, rows=len(numbers) + trees.nodes)
+    gains = [each.term + bonus_of(each, bundles[each.bundle]) for each in survey.candidates]
+    candidates = columns_of(survey.candidates, numbers, uses, gains=gains, rows=len(numbers) + trees.nodes)
     free = [rooms[pool].free(row) for pool, row in numbers]
     counts = [len(bundle.replicas) if bundle.may_be_placed else 0 for bundle in bundles]
     left = Left(
@@ -201,8 +203,20 @@ def uses_of(
     foot = shares.feet.get((bundle.spec.queue, bundle.spec.priority_class))
     if foot is None:
         return uses
+    return (*uses, (quotas.trees.nodes + foot, useful_permille(candidate, bundle)))
+
+
+def useful_permille(candidate: Candidate, bundle: Bundle) -> int:
+    """The useful work of an hour: of finite work, all that the fastest way would do."""
     speed = bundle.spec.alternatives[candidate.alternative].gang_speed_permille
-    return (*uses, (quotas.trees.nodes + foot, bundle.work.fastest_permille or speed))
+    return bundle.work.fastest_permille or speed
+
+
+def bonus_of(candidate: Candidate, bundle: Bundle) -> int:
+    if not bundle.age_step:
+        return 0
+    useful = useful_permille(candidate, bundle)
+    return age_bonus_usd_micros_per_hour(bundle.age_step, worth=bundle.work.worth, useful_permille=useful)
 
 
 def row_numbers(candidates: tuple[Candidate, ...]) -> dict[tuple[int, RowName], int]:
@@ -217,9 +231,10 @@ def columns_of(
     numbers: dict[tuple[int, RowName], int],
     uses: Sequence[Uses],
     *,
+    gains: Sequence[int],
     rows: int,
 ) -> Columns:
-    """The candidates as arrays; `uses` of quotas by candidate, `rows` in all."""
+    """The candidates as arrays; `uses` of quotas and `gains` by candidate, `rows` in all."""
     width = max((len(each.demand) + len(use) for each, use in zip(candidates, uses, strict=True)), default=1)
     at_rows = np.full((len(candidates), width), rows, dtype=np.int64)
     amounts = np.zeros((len(candidates), width), dtype=np.int64)
@@ -236,7 +251,7 @@ def columns_of(
         bundle=np.array([each.bundle for each in candidates], dtype=np.int64),
         pool=np.array([each.pool for each in candidates], dtype=np.int64),
         alternative=np.array([each.alternative for each in candidates], dtype=np.int64),
-        term=np.array([each.term for each in candidates], dtype=np.int64),
+        gain=np.array(gains, dtype=np.int64),
         accelerators=np.array([each.accelerators for each in candidates], dtype=np.int64),
         rows=at_rows,
         amounts=amounts,
@@ -252,7 +267,7 @@ def candidates_by_pool(problem: Problem, taken: Integers) -> list[tuple[int, lis
     """Numbers of candidates, each as often as its column is taken; of a bundle, the best first."""
     columns, placed = problem.columns, np.flatnonzero(taken)
     of_columns = np.flatnonzero(problem.candidates.that_fit(problem.left.free))
-    order = placed[np.lexsort((placed, -columns.term[placed], columns.bundle[placed]))]
+    order = placed[np.lexsort((placed, -columns.gain[placed], columns.bundle[placed]))]
     by_pool: dict[int, list[int]] = {}
     for column in order.tolist():
         indices = [int(of_columns[column])] * int(taken[column])

@@ -86,7 +86,7 @@ def class_quality(problem: Problem, members: Integers, *, taken: Integers, bound
     columns = problem.columns
     own = taken * np.isin(columns.bundle, members)
     best = np.zeros(len(problem.left.replicas), dtype=np.int64)
-    np.maximum.at(best, problem.candidates.bundle, problem.candidates.term)
+    np.maximum.at(best, problem.candidates.bundle, problem.candidates.gain)
     return ClassQuality(
         value_usd_micros_per_hour=value_of(columns, own, left=problem.left),
         bound_usd_micros_per_hour=bound,

@@ -463,6 +463,7 @@ CASES = [
     ),
     Case(
         id="replica_that_takes_what_it_has_not_seen_for_unknown",
+        first_seed=15,
         finds="nothing comes of it",
         faults=Faults(lag_ms=4_000),
         world={"replicas": 3, "brakes_every_ms": None},  # each write about a pool tells its launcher anew

@@ -43,7 +43,7 @@ def searched(columns: Columns, *, left: Left, hint: Integers, limits: SearchLimi
     upper = uppers_of(columns, left=left)
     assert (hint <= upper).all(), (hint, upper)
     flows = flows_of(left)
-    gains = np.concatenate([columns.term, -flows.tolls])
+    gains = np.concatenate([columns.gain, -flows.tolls])
     scale = scale_of(np.abs(gains), np.concatenate([upper, np.where(flows.tolls > 0, flows.most, 0)]))
     model = cp_model.CpModel()
     counts = [model.new_int_var(0, most, "") for most in upper.tolist()]

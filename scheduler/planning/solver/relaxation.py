@@ -77,7 +77,7 @@ def model_of(columns: Columns, *, left: Left) -> ModelBuilderHelper:
     fill(
         np.zeros(width),
         np.concatenate([np.full(len(columns), np.inf), flows.most]),
-        np.concatenate([columns.term / MICROS, -flows.tolls / MICROS]),
+        np.concatenate([columns.gain / MICROS, -flows.tolls / MICROS]),
         np.full(rows + bundles, -np.inf),
         np.concatenate([capacities_of(left), left.replicas]).astype(np.float64),
         matrix,

@@ -14,14 +14,14 @@ from scheduler.planning.verify import violations
 from tests.builders import DOLLAR, a_job, a_pool, a_priority_class, a_rented_pool, a_snapshot, an_alternative
 
 
-def columns_with(terms: list[int], amounts: list[int], bundles: list[int]) -> Columns:
+def columns_with(gains: list[int], amounts: list[int], bundles: list[int]) -> Columns:
     """Columns over one row."""
-    size = len(terms)
+    size = len(gains)
     return Columns(
         bundle=np.array(bundles, dtype=np.int64),
         pool=np.zeros(size, dtype=np.int64),
         alternative=np.zeros(size, dtype=np.int64),
-        term=np.array(terms, dtype=np.int64),
+        gain=np.array(gains, dtype=np.int64),
         accelerators=np.array(amounts, dtype=np.int64),
         rows=np.zeros((size, 1), dtype=np.int64),
         amounts=np.array(amounts, dtype=np.int64)[:, None],
@@ -33,7 +33,7 @@ def left_with(free: int, *replicas: int) -> Left:
     return Left(free=np.array([free, endless]), replicas=np.array(replicas, dtype=np.int64))
 
 
-KNAPSACK = columns_with(terms=[60, 100, 120], amounts=[10, 20, 30], bundles=[0, 1, 2])
+KNAPSACK = columns_with(gains=[60, 100, 120], amounts=[10, 20, 30], bundles=[0, 1, 2])
 CASES = {
     "row_binds": (left_with(50, 1, 1, 1), [0, 1, 1]),
     "row_has_room_for_all": (left_with(60, 1, 1, 1), [1, 1, 1]),
