@@ -13,7 +13,7 @@ from placewright import JobPhase, JobView
 from scheduler.bench.running_cell import Cell, a_cell, wait_until
 from scheduler.state.server_processes import Servers, info, replica_is_linked, sentinel_servers
 from tests.ledger import Ledger
-from tests.story import CALM_S_MAX, Story, meanwhile, the_pool
+from tests.story import CALM_S_MAX, Observer, Story, meanwhile, the_pool
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def test_a_failover_interrupts_no_run_and_loses_no_acknowledged_job(tmp_path: Pa
         ThreadPoolExecutor() as threads,
     ):
         start(cell, servers)
-        story = Story(cell, ledger)
+        story = Story(cell, ledger, Observer(may_see_what_is_lost=True))
         with story.client() as client:
             service = client.submit(story.service())
             before = service.wait(until="running", timeout=CALM_S_MAX)
