@@ -12,7 +12,7 @@ from scheduler.simulation.worlds import Kind, live_through
 
 ROUGH, CALM = Kind(with_faults=True), Kind(with_faults=False)
 SEEDS_PER_TEST = 10
-ROUGH_SEEDS = 200  # a second of CPU each; `simulate --faults` runs any range
+ROUGH_SEEDS = 170  # a second of CPU each; `simulate --faults` runs any range
 CALM_SEEDS = 20
 LOST_TAIL_SEEDS = 20
 LOST_TAILS = Faults(
