@@ -1,6 +1,7 @@
 """What people do while a cell is broken on purpose, and what must be true of it in the end."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -48,13 +49,15 @@ class Observer:
         looks: how often it got an answer.
         highest: the highest run number seen, by replica.
         over: runs that were seen ended.
-        may_see_what_is_lost: a failover may take back what was seen and not acknowledged.
+        failovers: so often what was seen of a replica and not acknowledged may be taken back.
+        taken_back: how often it was, by replica.
     """
 
     looks: int = 0
     highest: dict[str, int] = field(default_factory=dict)
     over: set[str] = field(default_factory=set)
-    may_see_what_is_lost: bool = False
+    failovers: int = 0
+    taken_back: Counter[str] = field(default_factory=Counter)
 
     def look(self, jobs: Sequence[JobView]) -> None:
         """Check one list of all jobs."""
@@ -68,17 +71,18 @@ class Observer:
         assert sum(placement.accelerators for placement in used) <= NODES * DEVICES, used
 
     def _check(self, replica: Replica) -> None:
-        """At most one live run; unless a failover took that back, never one that was over or an older one."""
+        """At most one live run, and, but for failovers, never one that was over, never an older one."""
         run = replica.run
         is_live = run is not None and run.is_live
         assert is_live == (replica.state in (ReplicaState.PLACED, ReplicaState.RUNNING)), replica
         if run is None:
             return
         assert run.run_number == replica.runs, replica
-        if self.may_see_what_is_lost:
-            return
-        assert run.run_number >= self.highest.get(replica.replica_id, 0), replica
-        assert not (is_live and run.run_id in self.over), replica
+        is_older = run.run_number < self.highest.get(replica.replica_id, 0)
+        if is_older or (is_live and run.run_id in self.over):
+            self.taken_back[replica.replica_id] += 1
+            assert self.taken_back[replica.replica_id] <= self.failovers, replica
+            self.over.discard(run.run_id)
         self.highest[replica.replica_id] = run.run_number
         if not is_live:
             self.over.add(run.run_id)

@@ -152,10 +152,8 @@ class FaultyLink:
 
     async def _forward(self, accepted: socket.socket, connection: _Connection) -> None:
         reader, connection.near = await asyncio.open_connection(sock=accepted)
-        with suppress(OSError):
-            if connection.is_hung:
-                await self._end_of_hanging.wait()
-            elif connection in self._connections:
+        if connection in self._connections:  # else it was cut while it was accepted
+            with suppress(OSError):
                 await self._forward_both_ways(connection, reader, connection.near)
         connection.reset()
         if connection in self._connections:
@@ -164,6 +162,9 @@ class FaultyLink:
     async def _forward_both_ways(
         self, connection: _Connection, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter
     ) -> None:
+        if connection.is_hung:
+            await self._end_of_hanging.wait()
+            return
         far_reader, connection.far = await asyncio.open_connection("127.0.0.1", self._target_port)
         if connection in self._connections:  # else it was cut while it was made
             await asyncio.gather(

@@ -1,10 +1,10 @@
 """Age: what has waited long counts for more among what waits, up to a bound; docs/decisions/age.md."""
 
+from scheduler.planning.worth import WORTH_PER_STEP
+
 AGE_FIRST_MS = 15 * 60_000
 """The first step; each further one takes as long again as all before it."""
 AGE_STEPS_MAX = 7
-WORTH_PER_AGE_STEP = 20_000
-"""A step adds a twentieth of V, and units are thousandths of an accelerator: all seven add 0.35 V."""
 
 
 def age_step(waited_ms: int) -> int:
@@ -19,4 +19,4 @@ def age_bonus_usd_micros_per_hour(step: int, *, worth: int, useful_permille: int
         worth: V of the priority class, micro-dollars per useful accelerator-hour.
         useful_permille: what the gang does in an hour, thousandths of a reference accelerator's.
     """
-    return step * (worth // WORTH_PER_AGE_STEP) * useful_permille
+    return step * (worth // WORTH_PER_STEP) * useful_permille

@@ -12,7 +12,7 @@ from scheduler.planning.solver.relaxation import Relaxation, relaxed
 
 INTEGRAL_WITHIN = 1e-6
 NEAR_LOSS = 0.1
-"""Columns that lose more than this part of their bundle's best term are left to the end."""
+"""Columns that lose more than this part of their bundle's best gain are left to the end."""
 DIVES_COLUMNS_MAX = 100_000
 """A larger problem is dived into once only."""
 
@@ -21,8 +21,8 @@ class Dive(NamedTuple):
     """A way down.
 
     Attributes:
-        quantiles: of the bundles' best terms; each part is what lies above one.
-        loss: bundles that the LP splits take columns that lose at most this part of their best term.
+        quantiles: of the bundles' best gains; each part is what lies above one.
+        loss: bundles that the LP splits take columns that lose at most this part of their best gain.
     """
 
     quantiles: tuple[float, ...]
@@ -46,7 +46,7 @@ def best_dive(problem: Problem, at_prices: Priced, *, limits: WorkLimits) -> Int
 
 def dived(problem: Problem, at_prices: Priced, dive: Dive, *, limits: WorkLimits) -> Integers:
     """Rounding a whole LP down lets small bundles block big split gangs; from the top down they cannot."""
-    columns, top = problem.columns, best_terms(problem)
+    columns, top = problem.columns, best_gains(problem)
     taken = np.zeros(len(columns), dtype=np.int64)
     near = np.flatnonzero(at_prices.losses <= NEAR_LOSS * top[columns.bundle])
     for quantile in dive.quantiles if len(columns) else ():
@@ -59,8 +59,8 @@ def dived(problem: Problem, at_prices: Priced, dive: Dive, *, limits: WorkLimits
     return topped_up(problem, taken, at_prices.losses)
 
 
-def best_terms(problem: Problem) -> Integers:
-    """(bundles,) the best term of each."""
+def best_gains(problem: Problem) -> Integers:
+    """(bundles,) the best gain of each."""
     top = np.zeros(len(problem.left.replicas), dtype=np.int64)
     np.maximum.at(top, problem.columns.bundle, problem.columns.gain)
     return top

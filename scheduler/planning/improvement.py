@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scheduler.model.plan import SolverStatus, WorkLimits
-from scheduler.planning.dive import best_dive, best_terms
+from scheduler.planning.dive import best_dive, best_gains
 from scheduler.planning.greedy import filled, left_after, topped_up, value_of
 from scheduler.planning.prices import Priced
 from scheduler.planning.problem import Integers, Problem
@@ -67,7 +67,7 @@ def searched_further(problem: Problem, best: Integers, at_prices: Priced, *, lim
 def price_greedy(problem: Problem, floor: Integers, at_prices: Priced) -> Integers:
     """The best of greedy orders by gain at the prices, from scratch; the floor if none is better."""
     columns, best = problem.columns, floor
-    top = best_terms(problem)
+    top = best_gains(problem)
     gains = at_prices.gains[columns.bundle]
     for blend in BLENDS:
         score = gains + blend * (top[columns.bundle] - gains) - at_prices.losses

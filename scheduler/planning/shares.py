@@ -19,14 +19,13 @@ from scheduler.model.queue import WEIGHT_PERMILLE_DEFAULT
 from scheduler.planning.bundles import Bundle
 from scheduler.planning.quotas import NO_PARENT, NO_QUOTAS, QuotaTrees, joined
 from scheduler.planning.room import Room
+from scheduler.planning.worth import WORTH_PER_STEP
 
 STEP_ENDS_PERMILLE = (250, 500, 750, 1_000, 1_500, 2_000, 4_000)
 """Where steps end, in thousandths of the queue's share; the eighth has no end."""
 STEPS = len(STEP_ENDS_PERMILLE) + 1
 USAGE_EVERY_MS = 600_000
 USAGE_HALF_MS = 24 * 3_600_000
-WORTH_PER_TOLL = 20_000
-"""A step costs an accelerator a twentieth of V, and units are thousandths of one: the last costs 0.35 V."""
 
 Ladder = tuple[QueueName, PriorityClassName]
 
@@ -58,7 +57,7 @@ def shares_of(snapshot: Snapshot, bundles: Sequence[Bundle], rooms: Sequence[Roo
         share = fleet * weights.get(queue, WEIGHT_PERMILLE_DEFAULT) // total
         worth = snapshot.priority_classes[class_name].worth_usd_micros
         most = wanted[queue, class_name]
-        ladders.append(ladder(share, used=used.get(queue, 0), most=most, toll=worth // WORTH_PER_TOLL))
+        ladders.append(ladder(share, used=used.get(queue, 0), most=most, toll=worth // WORTH_PER_STEP))
         feet[queue, class_name] = STEPS * len(ladders) - 1
     return Shares(joined(ladders), feet)
 

@@ -8,6 +8,9 @@ from scheduler.model.job import Alternative, JobSpec
 from scheduler.model.pool import PoolSpec
 from scheduler.model.priority import PriorityClass
 
+WORTH_PER_STEP = 20_000
+"""A step of age or of a fair share weighs a twentieth of V: units are thousandths of an accelerator."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:

@@ -48,14 +48,10 @@ class SharedValkey:
         wait_until(self._answers)
 
     def client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
+        return client_at(self.socket)
 
     def _answers(self) -> bool:
-        try:
-            with self.client() as connected:
-                return bool(connected.ping())
-        except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
-            return False
+        return takes_commands(self.client())
 
     def stop(self) -> None:
         self.process.kill()
@@ -98,6 +94,10 @@ class Servers:
             process.wait()
 
 
+def client_at(socket: Path) -> redis.Redis:
+    return redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0))
+
+
 def client(port: int) -> redis.Redis:
     return redis.Redis(port=port, retry=Retry(NoBackoff(), 0), decode_responses=True, socket_timeout=5)
 
@@ -109,10 +109,19 @@ def ask(port: int, *command: object) -> object:
 
 
 def answers(port: int) -> bool:
+    return takes_commands(client(port))
+
+
+def takes_commands(server: redis.Redis) -> bool:
+    """Whether it answers; its socket is there a moment before, and while it loads."""
     try:
-        return bool(ask(port, "PING"))
+        with server as connected:
+            connected.ping()
+    except redis.exceptions.AuthenticationError:
+        return True
     except redis.exceptions.ConnectionError:
         return False
+    return True
 
 
 def wait_until(holds: Callable[[], bool], *, within_seconds: float = STARTED_WITHIN_SECONDS) -> None:

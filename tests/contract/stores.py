@@ -11,14 +11,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from scheduler.model.errors import StoreUnavailable
 from scheduler.model.ids import CellId
 from scheduler.state.memory import MemoryStore
 from scheduler.state.redis_store import RedisSettings, RedisStore, open_redis_store
+from scheduler.state.server_processes import client_at, takes_commands
 
 Store = MemoryStore | RedisStore
 T = TypeVar("T")
@@ -86,24 +83,12 @@ def running_redis(
     arguments = ["--port", "0", "--unixsocket", str(socket), "--dir", str(directory), "--save", "", *options]
     with subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL) as process:
         try:
-            while not answers(socket):
+            while not takes_commands(client_at(socket)):
                 assert process.poll() is None, process.returncode
                 time.sleep(0.01)
             yield f"unix://{socket}", process
         finally:
             process.kill()
-
-
-def answers(socket: Path) -> bool:
-    """Whether a server takes commands there; its socket is there a moment before."""
-    try:
-        with redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0)) as client:
-            client.ping()
-    except redis.AuthenticationError:
-        return True
-    except redis.ConnectionError:
-        return False
-    return True
 
 
 def redis_binary() -> str | None:

@@ -36,7 +36,7 @@ def test_a_failover_interrupts_no_run_and_loses_no_acknowledged_job(tmp_path: Pa
         ThreadPoolExecutor() as threads,
     ):
         start(cell, servers)
-        story = Story(cell, ledger, Observer(may_see_what_is_lost=True))
+        story = Story(cell, ledger, Observer(failovers=1))
         with story.client() as client:
             service = client.submit(story.service())
             before = service.wait(until="running", timeout=CALM_S_MAX)

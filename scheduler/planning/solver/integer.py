@@ -83,9 +83,9 @@ def uppers_of(columns: Columns, *, left: Left) -> Integers:
     return uppers
 
 
-def scale_of(term: Integers, upper: Integers) -> int:
+def scale_of(gain: Integers, upper: Integers) -> int:
     """The divisor that keeps the objective exact inside the solver; 1 where nothing is lost."""
-    most = sum(a * b for a, b in zip(term.tolist(), upper.tolist(), strict=True))
+    most = sum(a * b for a, b in zip(gain.tolist(), upper.tolist(), strict=True))
     scale = 1 if most < EXACT_MAX else most // EXACT_MAX + 1
     assert most // scale < EXACT_MAX, (most, scale)
     return scale

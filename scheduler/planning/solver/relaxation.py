@@ -36,7 +36,7 @@ class Relaxation:
 
 
 def relaxed(columns: Columns, *, left: Left, iterations_max: int) -> Relaxation:
-    """Maximise the sum of terms of what is taken of what is left."""
+    """Maximise the sum of gains of what is taken of what is left."""
     nothing = Relaxation(
         is_solved=len(columns) == 0,
         fractions=np.zeros(len(columns)),
